@@ -1,0 +1,74 @@
+# vtclone: `make help` lists the targets. CFLAGS, LDFLAGS, PREFIX and DESTDIR are the user's: they are added to, never
+# overwritten. FLAVOUR=asan|tsan|cov builds apart, in build/FLAVOUR/.
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+PYTHON ?= /usr/bin/python3
+CC ?= cc
+ifeq ($(origin CC),default)
+CC := cc
+endif
+
+version_part = $(shell sed -n 's/^\#define VTCLONE_VERSION_$(1) \([0-9]*\)$$/\1/p' include/vtclone.h)
+VERSION := $(call version_part,MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
+SOVERSION := $(call version_part,MAJOR)
+
+FLAVOUR ?=
+BUILD := build$(if $(FLAVOUR),/$(FLAVOUR))
+flavour_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
+flavour_tsan := -fsanitize=thread -O1
+flavour_cov := --coverage -O0 -fprofile-update=atomic
+flavour_flags := $(flavour_$(FLAVOUR))
+
+WERROR ?= 1
+warnings := -Wall -Wextra -Wshadow -Wcast-qual -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
+	$(if $(filter 1,$(WERROR)),-Werror)
+hardening := -fstack-protector-strong $(if $(FLAVOUR),,-D_FORTIFY_SOURCE=2) -fPIC -fvisibility=hidden
+# Calls that have no bound fail the build.
+banned := -include plugin/banned.h
+
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=gnu11 $(warnings) $(hardening) $(banned) -Iinclude -Iplugin -DVTCLONE_BUILD -D_GNU_SOURCE \
+	-MMD -MP $(CFLAGS) $(flavour_flags) $(CPPFLAGS)
+ALL_LDFLAGS = -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(flavour_flags)
+LIBS := -lrbd -lrados -lcurl -lyajl -lpthread
+
+lib_sources := $(wildcard plugin/*.c)
+lib_objects := $(lib_sources:%.c=$(BUILD)/%.o)
+tool_sources := $(wildcard tools/*.c)
+tool_objects := $(tool_sources:%.c=$(BUILD)/%.o)
+
+.PHONY: all help deps clean install demo test check-unit bench asan tsan valgrind fuzz abi lint
+
+all: $(BUILD)/libvtclone.so.1 $(BUILD)/vtclone $(BUILD)/vtclone-bench ## library and programs
+
+# ---- library and programs ----
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/libvtclone.so.1: $(lib_objects) plugin/libvtclone.map
+	$(CC) -shared -Wl,-soname,libvtclone.so.$(SOVERSION) -Wl,--version-script=plugin/libvtclone.map -Wl,-z,defs \
+		$(ALL_LDFLAGS) -o $@ $(lib_objects) $(LIBS)
+	ln -sf libvtclone.so.1 $(BUILD)/libvtclone.so
+
+# The programs use the library through its public header only.
+$(BUILD)/vtclone: $(BUILD)/tools/vtclone.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/cmd_*.c tools/cli_*.c)) $(BUILD)/libvtclone.so.1
+	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lyajl -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib'
+
+$(BUILD)/vtclone-bench: $(BUILD)/tools/vtclone_bench.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/bench_*.c tools/cli_*.c)) $(BUILD)/libvtclone.so.1
+	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lyajl -lpthread -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib'
+
+-include $(lib_objects:.o=.d) $(tool_objects:.o=.d)
+
+include tests/tests.mk
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile tests/tests.mk | sort | expand -t 14
+
+clean: ## removes build/
+	rm -rf build
