@@ -1,0 +1,1 @@
+"""Shared parts of the lab's commands (see lab/README.md)."""
