@@ -121,12 +121,12 @@ def _make(facts):
         command(rados, "osd new", uuid=osd_uuid, id=0)
         if facts["mgr"]:
             start_mgr(facts)
-        start_osd(facts, wait=False)
+        process = _spawn(facts, "osd", "0")
         for pool in facts["pools"]:
             command(rados, "osd pool create", pool=pool)
         for pool in facts["pools"]:
             command(rados, "osd pool application enable", pool=pool, app="rbd")
-        _wait_osd_up(facts, rados)
+        _wait_osd_up(facts, rados, 0, process)
         _wait_pools(facts, rados)
 
 
@@ -157,9 +157,15 @@ def command(rados, prefix, **arguments):
     return json.loads(output) if output.strip() else None
 
 
-def _wait_osd_up(facts, rados):
-    procs.wait_until(lambda: any(osd["up"] for osd in command(rados, "osd dump")["osds"]), "the OSD comes up", 60,
-                     logs=_logs(facts, "osd"))
+def _up_from(rados):
+    """The map epoch since which the OSD is up; 0 while it is down."""
+    osd = command(rados, "osd dump")["osds"][0]
+    return osd["up_from"] if osd["up"] else 0
+
+
+def _wait_osd_up(facts, rados, before, process):
+    """`before`: an OSD that was killed stays up in the map until its successor has told the monitor."""
+    procs.wait_until(lambda: _up_from(rados) > before, "the OSD comes up", 60, process, _logs(facts, "osd"))
 
 
 def _wait_pools(facts, rados):
@@ -193,12 +199,13 @@ def start_mon(facts):
     procs.wait_until(ready, "the monitor forms its quorum", 40, process, _logs(facts, "mon"))
 
 
-def start_osd(facts, wait=True):
-    _spawn(facts, "osd", "0")
-    if wait:
-        with connect(facts) as rados:
-            _wait_osd_up(facts, rados)
-            _wait_pools(facts, rados)
+def start_osd(facts):
+    with connect(facts) as rados:
+        before = _up_from(rados)
+        _wait_osd_up(facts, rados, before, _spawn(facts, "osd", "0"))
+    # a client that knows the old OSD's address only asks for a newer map after 15 s: use a new one
+    with connect(facts) as rados:
+        _wait_pools(facts, rados)
 
 
 def start_mgr(facts):
