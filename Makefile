@@ -43,7 +43,7 @@ tool_objects := $(tool_sources:%.c=$(BUILD)/%.o)
 
 .PHONY: all help deps clean install demo test check-unit bench asan tsan valgrind fuzz abi lint
 
-all: $(BUILD)/libvtclone.so.1 $(BUILD)/vtclone $(BUILD)/vtclone-bench ## library and programs
+all: $(BUILD)/libvtclone.so.1 $(BUILD)/vtclone $(if $(wildcard tools/vtclone_bench.c),$(BUILD)/vtclone-bench) ## library and programs
 
 # ---- library and programs ----
 

@@ -202,6 +202,24 @@ VTCLONE_API const char *vtclone_decision_url(const vtclone_decision *decision);
 VTCLONE_API const char *vtclone_decision_store(const vtclone_decision *decision);
 VTCLONE_API int32_t vtclone_decision_location_index(const vtclone_decision *decision);
 VTCLONE_API int32_t vtclone_decision_unpaired(const vtclone_decision *decision);
+/* One sentence for the whole decision; belongs to it. */
+VTCLONE_API const char *vtclone_decision_detail(const vtclone_decision *decision);
+
+/* One location tried against one backend. Strings belong to the decision; store is NULL where it is not known. */
+typedef struct vtclone_candidate_info {
+    size_t size;      /* in: sizeof(vtclone_candidate_info) */
+    const char *host; /* the backend */
+    int32_t index;    /* of the location, in Glance's order */
+    int32_t reason;   /* enum vtclone_reason */
+    const char *url;  /* as it may be shown */
+    const char *store;
+    const char *detail;
+} vtclone_candidate_info;
+
+/* Number of candidates of all backends, and the n-th of them: by backend, then in Glance's order. */
+VTCLONE_API size_t vtclone_decision_candidate_count(const vtclone_decision *decision);
+VTCLONE_API int32_t vtclone_decision_candidate(const vtclone_decision *decision, size_t n,
+                                               vtclone_candidate_info *out, vtclone_error *err);
 
 /* The whole decision as JSON, NUL-terminated; *len (may be NULL) without the NUL. Free with vtclone_string_free(). */
 VTCLONE_API int32_t vtclone_decision_json(const vtclone_decision *decision, char **out, size_t *len,

@@ -30,8 +30,8 @@ struct location {
  * are in arena or static. */
 int32_t location_parse(struct arena *arena, const char *url, size_t len, struct location *out, vtclone_error *err);
 
-/* The URL as it may be shown: without user info ("swift+https://key@host/" becomes "swift+https://***@host/"), control
- * characters escaped. NULL: no memory. */
+/* The URL as it may be shown: what stands before an '@' in its authority (user and key) is replaced by three stars, and
+ * control characters are escaped. NULL: no memory. */
 const char *location_shown(struct arena *arena, const char *url, size_t len);
 
 #endif

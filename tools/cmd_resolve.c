@@ -1,0 +1,39 @@
+/*
+ * cmd_resolve.c - vtclone resolve: which location of an image serves a volume type, and why the others do not.
+ */
+#include "cli_common.h"
+
+#include <stdio.h>
+
+static const char usage[] =
+    "usage: vtclone resolve --site FILE --image FILE --volume-type NAME [--backend HOST] [--size GIB] [--project ID]\n"
+    "                       [--image-volumes FILE] [--signed-images deny|allow] [--owner-rule cinder|paired]\n"
+    "                       [--format table|json]\n"
+    "FILE may be - (standard input). Exit status: 0 found, 2 usage or bad input, 3 a miss, 4 a service failed.\n";
+
+int cmd_resolve(int argc, char **argv)
+{
+    static const struct option options[] = { CLI_REQUEST_OPTIONS, { 0 } };
+    struct cli_request request = { 0 };
+    vtclone_error err = { 0 };
+    vtclone_decision *decision = NULL;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (option == 'h')
+            return fputs(usage, stdout), CLI_OK;
+        if (option == '?')
+            return fputs(usage, stderr), CLI_USAGE;
+        if (cli_request_option(&request, option, optarg, &err) != VTCLONE_OK)
+            return cli_report_error("vtclone resolve", &err, request.json);
+    }
+    int32_t code = optind < argc ? cli_fail(&err, "unexpected argument %s", argv[optind])
+                                 : cli_resolve(&request, &decision, &err);
+    if (code == VTCLONE_OK)
+        code = request.json ? cli_print_json(decision, &err) : cli_print_table(decision, &err);
+    int status = code != VTCLONE_OK                                              ? cli_report_error("vtclone resolve", &err, request.json)
+                 : vtclone_decision_reason(decision) == VTCLONE_REASON_OK ? CLI_OK
+                                                                          : CLI_MISS;
+    vtclone_decision_free(decision);
+    return status;
+}
