@@ -23,6 +23,10 @@ flavour_tsan := -fsanitize=thread -O1
 flavour_cov := --coverage -O0 -fprofile-update=atomic
 flavour_flags := $(flavour_$(FLAVOUR))
 
+# V=1 shows the commands.
+V ?= 0
+Q := $(if $(filter 0,$(V)),@)
+
 WERROR ?= 1
 warnings := -Wall -Wextra -Wshadow -Wcast-qual -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
 	$(if $(filter 1,$(WERROR)),-Werror)
@@ -49,19 +53,19 @@ all: $(BUILD)/libvtclone.so.1 $(BUILD)/vtclone $(if $(wildcard tools/vtclone_ben
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/libvtclone.so.1: $(lib_objects) plugin/libvtclone.map
-	$(CC) -shared -Wl,-soname,libvtclone.so.$(SOVERSION) -Wl,--version-script=plugin/libvtclone.map -Wl,-z,defs \
+	$(Q)$(CC) -shared -Wl,-soname,libvtclone.so.$(SOVERSION) -Wl,--version-script=plugin/libvtclone.map -Wl,-z,defs \
 		$(ALL_LDFLAGS) -o $@ $(lib_objects) $(LIBS)
-	ln -sf libvtclone.so.1 $(BUILD)/libvtclone.so
+	@ln -sf libvtclone.so.1 $(BUILD)/libvtclone.so
 
 # The programs use the library through its public header only.
 $(BUILD)/vtclone: $(BUILD)/tools/vtclone.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/cmd_*.c tools/cli_*.c)) $(BUILD)/libvtclone.so.1
-	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lyajl -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lyajl -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib'
 
 $(BUILD)/vtclone-bench: $(BUILD)/tools/vtclone_bench.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/bench_*.c tools/cli_*.c)) $(BUILD)/libvtclone.so.1
-	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lyajl -lpthread -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lyajl -lpthread -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib'
 
 -include $(lib_objects:.o=.d) $(tool_objects:.o=.d)
 
