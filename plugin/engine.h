@@ -5,6 +5,7 @@
 #ifndef VTCLONE_ENGINE_H
 #define VTCLONE_ENGINE_H
 
+#include "claim.h"
 #include "connection.h"
 #include "deadline.h"
 #include "site.h"
@@ -15,18 +16,21 @@ struct clone_request {
     const char *parent_pool;
     const char *parent_image;
     const char *parent_snap;
-    const char *volume;   /* name of the new image */
-    uint64_t size_bytes;  /* final size */
+    const char *volume;  /* name of the new image */
+    uint64_t size_bytes; /* final size */
     struct deadline deadline;
+    struct claim *claim; /* on the volume's name; an engine whose work outlives the call takes a reference */
 };
 
 struct clone_outcome {
     enum vtclone_reason reason; /* on failure: SNAPSHOT_MISSING, VOLUME_EXISTS, TOO_SMALL, RADOS_ERROR, ... */
     bool existed;               /* the volume already was this very clone with this size */
     bool connection_broken;     /* for connection_put() */
+    bool left_behind;           /* on failure: what was begun could not be removed (yet); err says so */
 };
 
-/* VTCLONE_E_UNSUPPORTED from engine_direct_clone(): the direct engine cannot make this clone; nothing was changed. */
+/* Strings of the request are copied where they are needed after the return. VTCLONE_E_TIMEOUT at the deadline at the
+ * latest, whatever the cluster does. */
 int32_t engine_librbd_clone(struct connection *connection, const struct clone_request *request,
                             struct clone_outcome *outcome, vtclone_error *err);
 

@@ -1,0 +1,38 @@
+/*
+ * parent.h - what the librbd engine knows of a parent snapshot, kept with the connection for a few seconds: a storm of
+ * clones from one image asks for it once. Never trusted for the clone itself: librbd reads the parent again, and the
+ * engine compares what the child is attached to with these facts.
+ */
+#ifndef VTCLONE_PARENT_H
+#define VTCLONE_PARENT_H
+
+#include "vtclone.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define IMAGE_ID_SIZE 64
+
+struct parent_facts {
+    int64_t pool_id;
+    char image_id[IMAGE_ID_SIZE];
+    uint64_t snap_id;
+    uint64_t size; /* bytes, at the snapshot */
+    uint64_t stripe_unit;
+    bool is_protected;
+};
+
+struct parent_cache;
+
+struct parent_cache *parent_cache_new(void); /* NULL: no memory */
+void parent_cache_free(struct parent_cache *cache);
+
+/* false: not known, or not lately enough. */
+bool parent_cache_find(struct parent_cache *cache, const char *pool, const char *image, const char *snap,
+                       struct parent_facts *out);
+/* The oldest of a fixed number makes room. A name too long to keep is not kept. */
+void parent_cache_store(struct parent_cache *cache, const char *pool, const char *image, const char *snap,
+                        const struct parent_facts *facts);
+void parent_cache_forget(struct parent_cache *cache, const char *pool, const char *image, const char *snap);
+
+#endif
