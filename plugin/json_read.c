@@ -161,9 +161,12 @@ static bool run_yajl(struct reader *reader, const char *json, size_t len, size_t
     }
     yajl_handle yajl = yajl_alloc(&callbacks, &reader->memory.functions, reader);
     const unsigned char *bytes = (const unsigned char *)json;
-    if (yajl_parse(yajl, bytes, len) == yajl_status_ok && yajl_complete_parse(yajl) == yajl_status_ok)
+    if (yajl_parse(yajl, bytes, len) != yajl_status_ok)
+        *stopped = yajl_get_bytes_consumed(yajl);
+    else if (yajl_complete_parse(yajl) != yajl_status_ok)
+        *stopped = len;
+    else
         return true;
-    *stopped = yajl_get_bytes_consumed(yajl);
     *why = (const char *)yajl_get_error(yajl, 0, bytes, len); /* the arena owns it */
     return false;
 }

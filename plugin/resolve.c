@@ -194,11 +194,14 @@ static int32_t decide(vtclone_decision *decision, const struct request *request,
     }
     if (code != VTCLONE_OK)
         return code;
-    if (image_reason != VTCLONE_REASON_OK && decision->reason == VTCLONE_REASON_OK) {
+    if (image_reason != VTCLONE_REASON_OK && decision->backend_count > 0) {
         decision->reason = image_reason;
         decision->detail = image_detail;
     }
+    enum vtclone_reason told = decision->reason;
     decision_conclude(decision);
+    if (decision->reason != told)
+        decision->detail = NULL; /* a candidate or a copy tells more */
     explain(decision);
     return VTCLONE_OK;
 }
