@@ -47,7 +47,9 @@ tool_objects := $(tool_sources:%.c=$(BUILD)/%.o)
 
 .PHONY: all help deps clean install demo test check-unit bench asan tsan valgrind fuzz abi lint
 
-all: $(BUILD)/libvtclone.so.1 $(BUILD)/vtclone $(if $(wildcard tools/vtclone_bench.c),$(BUILD)/vtclone-bench) ## library and programs
+programs := $(BUILD)/vtclone $(if $(wildcard tools/vtclone_bench.c),$(BUILD)/vtclone-bench)
+
+all: $(BUILD)/libvtclone.so.1 $(programs) ## library and programs
 
 # ---- library and programs ----
 
@@ -70,6 +72,40 @@ $(BUILD)/vtclone-bench: $(BUILD)/tools/vtclone_bench.o $(patsubst %.c,$(BUILD)/%
 -include $(lib_objects:.o=.d) $(tool_objects:.o=.d)
 
 include tests/tests.mk
+
+# ---- installing ----
+
+define pkgconfig
+prefix=$(PREFIX)
+libdir=$(LIBDIR)
+includedir=$(PREFIX)/include
+
+Name: vtclone
+Description: volume-type aware clone of Glance images for Cinder
+Version: $(VERSION)
+Requires.private: libcurl yajl
+Libs: -L$${libdir} -lvtclone
+Libs.private: -lrbd -lrados
+Cflags: -I$${includedir}
+endef
+export pkgconfig
+
+install: all ## PREFIX=/usr/local, DESTDIR= for packages
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(BUILD)/libvtclone.so.1 $(DESTDIR)$(LIBDIR)/libvtclone.so.$(VERSION)
+	ln -sf libvtclone.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libvtclone.so.1
+	ln -sf libvtclone.so.1 $(DESTDIR)$(LIBDIR)/libvtclone.so
+	install -m 644 include/vtclone.h $(DESTDIR)$(PREFIX)/include/vtclone.h
+	install -m 755 $(programs) $(DESTDIR)$(PREFIX)/bin/
+	printf '%s\n' "$$pkgconfig" >$(DESTDIR)$(LIBDIR)/pkgconfig/vtclone.pc
+
+# ---- the story ----
+
+demo: ## installs what is missing, runs the main job on real services, prints what happened
+	@lab/deps build ceph openstack
+	@$(MAKE) --no-print-directory all
+	@lab/demo-ceph
+	@if [ -x lab/demo-openstack ]; then lab/demo-openstack; fi
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile tests/tests.mk | sort | expand -t 14
