@@ -9,7 +9,7 @@ unit_programs := $(unit_sources:%.c=$(BUILD)/%)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(lib_objects)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
-.PRECIOUS: $(BUILD)/tests/unit/%.o
+.SECONDARY: $(unit_sources:%.c=$(BUILD)/%.o)
 -include $(unit_sources:%.c=$(BUILD)/%.d)
 
 .PHONY: check-unit
