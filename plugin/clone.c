@@ -7,6 +7,7 @@
 #include "engine.h"
 #include "error.h"
 #include "handle.h"
+#include "sized.h"
 
 #include <string.h>
 
@@ -182,7 +183,7 @@ int32_t vtclone_clone(vtclone *handle, const vtclone_decision *decision, const c
 
     ERR_OR_LOCAL(err);
     if ((code = check_arguments(handle, decision, volume, size_gib, out, err)) != 0 ||
-        (code = options_take(&own, sizeof(own), options, "vtclone_clone_options", err)) != 0)
+        (code = sized_read(&own, sizeof(own), options, "vtclone_clone_options", err)) != 0)
         return code;
     if (own.engine < VTCLONE_ENGINE_AUTO || own.engine > VTCLONE_ENGINE_DIRECT)
         return error_set(err, VTCLONE_E_INVALID, "vtclone_clone_options: engine is %d", (int)own.engine);

@@ -4,6 +4,7 @@
 #include "handle.h"
 
 #include "error.h"
+#include "sized.h"
 #include "strbuf.h"
 
 #include <errno.h>
@@ -13,24 +14,6 @@
 #include <unistd.h>
 
 static atomic_uint_fast64_t clones, clone_failures;
-
-int32_t options_take(void *room, size_t room_size, const void *options, const char *what, vtclone_error *err)
-{
-    const unsigned char *bytes = options;
-    size_t size = 0;
-
-    memset(room, 0, room_size);
-    if (options == NULL)
-        return 0;
-    memcpy(&size, options, sizeof(size));
-    if (size < sizeof(size) || size > 4096)
-        return error_set(err, VTCLONE_E_INVALID, "%s: its size member is %zu; set it to sizeof(%s)", what, size, what);
-    for (size_t i = room_size; i < size; i++)
-        if (bytes[i] != 0)
-            return error_set(err, VTCLONE_E_UNSUPPORTED, "%s: a member is set that this library does not know", what);
-    memcpy(room, options, size < room_size ? size : room_size);
-    return 0;
-}
 
 int32_t handle_check(const vtclone *handle, vtclone_error *err)
 {
@@ -60,7 +43,7 @@ int32_t vtclone_open(const vtclone_options *options, vtclone **out, vtclone_erro
     handle = calloc(1, sizeof(*handle));
     if (handle == NULL)
         return error_nomem(err, "a handle");
-    code = options_take(&handle->options, sizeof(handle->options), options, "vtclone_options", err);
+    code = sized_read(&handle->options, sizeof(handle->options), options, "vtclone_options", err);
     if (code == 0 && handle->options.debug_fd < 0)
         code = error_set(err, VTCLONE_E_INVALID, "vtclone_options: debug_fd is %d", (int)handle->options.debug_fd);
     if (code == 0)
@@ -108,7 +91,7 @@ int32_t vtclone_get_stats(vtclone *handle, vtclone_stats *out, vtclone_error *er
     stats.clones = atomic_load(&clones);
     stats.clone_failures = atomic_load(&clone_failures);
     stats.size = out->size;
-    memcpy(out, &stats, out->size < sizeof(stats) ? out->size : sizeof(stats));
+    sized_write(out, out->size, &stats, sizeof(stats));
     return 0;
 }
 

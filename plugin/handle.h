@@ -19,10 +19,6 @@ struct vtclone {
 /* VTCLONE_E_INVALID for NULL, VTCLONE_E_FORKED in a child of the process that opened it. */
 int32_t handle_check(const vtclone *handle, vtclone_error *err);
 
-/* Copies a caller's options struct (its first member is its size) into room bytes: what the caller does not have is 0,
- * what this library does not know must be. options NULL: all 0. what names the struct in messages. */
-int32_t options_take(void *room, size_t room_size, const void *options, const char *what, vtclone_error *err);
-
 /* A line for options.debug_fd; formatted only where there is one. */
 #define DEBUG(handle, ...)                              \
     do {                                                \
