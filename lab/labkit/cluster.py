@@ -22,12 +22,17 @@ OURS = ("mon.a", "osd.0", "mgr.x", "log", "crash", "birth.keyring", "monmap", "c
 ROLES = ("mon", "osd", "mgr")
 
 
+_held = set()
+
+
 def lock(state):
     """Hold the state folder against another start or stop; released when the process ends."""
+    if state in _held:
+        return
     os.makedirs(state, exist_ok=True)
     handle = os.open(os.path.join(state, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(handle, fcntl.LOCK_EX)
-    return handle
+    _held.add(state)
 
 
 def load(state):
