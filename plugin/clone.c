@@ -5,6 +5,7 @@
 #include "claim.h"
 #include "decision.h"
 #include "engine.h"
+#include "engine_direct.h"
 #include "error.h"
 #include "handle.h"
 #include "sized.h"
@@ -77,11 +78,13 @@ static int32_t run_engine(struct attempt *attempt, struct connection *connection
 {
     struct clone_report *report = &attempt->decision->clone;
 
-    if (attempt->engine == VTCLONE_ENGINE_DIRECT)
-        return error_set(err, VTCLONE_E_UNSUPPORTED, "clone to %s/%s: this build has no direct engine",
-                         request->backend->pool, request->volume);
+    if (attempt->engine == VTCLONE_ENGINE_DIRECT) {
+        report->engine = "direct";
+        report->engine_reason = "asked for";
+        return engine_direct_clone(connection, request, outcome, err);
+    }
     report->engine = "librbd";
-    report->engine_reason = attempt->engine == VTCLONE_ENGINE_LIBRBD ? "asked for" : "this build has no direct engine";
+    report->engine_reason = attempt->engine == VTCLONE_ENGINE_LIBRBD ? "asked for" : "not certified";
     return engine_librbd_clone(connection, request, outcome, err);
 }
 

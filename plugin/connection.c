@@ -10,6 +10,7 @@
 
 #include "claim.h"
 #include "cluster.h"
+#include "direct_facts.h"
 #include "error.h"
 #include "job.h"
 #include "parent.h"
@@ -38,6 +39,7 @@ struct connection {
     vtclone_error error;    /* FAILED */
     struct pools pools;
     struct parent_cache *parents;
+    struct direct_cache *direct;
 };
 
 struct connection_cache {
@@ -91,6 +93,7 @@ static void connection_destroy(struct connection *connection)
         atomic_fetch_sub(&open_connections, 1);
     }
     parent_cache_free(connection->parents);
+    direct_cache_free(connection->direct);
     free((void *)(uintptr_t)connection->key.ceph_conf);
     free((void *)(uintptr_t)connection->key.cluster);
     free((void *)(uintptr_t)connection->key.user);
@@ -328,8 +331,10 @@ static struct connection *connection_new(struct connection_cache *cache, const s
     connection->key.cluster = strdup(key->cluster);
     connection->key.user = strdup(key->user);
     connection->parents = parent_cache_new();
+    connection->direct = direct_cache_new();
     if ((key->ceph_conf != NULL && connection->key.ceph_conf == NULL) || connection->key.cluster == NULL ||
-        connection->key.user == NULL || connection->parents == NULL) {
+        connection->key.user == NULL || connection->parents == NULL ||
+        connection->direct == NULL) {
         connection_destroy(connection);
         return NULL;
     }
@@ -469,6 +474,11 @@ uint64_t connection_instance(const struct connection *connection)
 struct parent_cache *connection_parents(struct connection *connection)
 {
     return connection->parents;
+}
+
+struct direct_cache *connection_direct(struct connection *connection)
+{
+    return connection->direct;
 }
 
 static void hold(void *owner)

@@ -21,6 +21,7 @@
 
 struct claims;           /* claim.h */
 struct parent_cache;     /* parent.h */
+struct direct_cache;     /* direct_facts.h */
 struct connection;       /* one cluster, counted */
 struct connection_cache; /* all of the process; counted by handles */
 
@@ -46,6 +47,8 @@ const char *connection_fsid(const struct connection *connection);
 uint64_t connection_instance(const struct connection *connection);
 /* The facts of parents that librbd clones were lately made from. */
 struct parent_cache *connection_parents(struct connection *connection);
+/* What the direct engine knows of parents and pools. */
+struct direct_cache *connection_direct(struct connection *connection);
 /* A handle on a pool, kept with the connection and shared by threads (librados allows that); do not destroy it. The
  * first call for a pool may ask the monitors, up to the connection's monitor time-out. */
 int32_t connection_pool(struct connection *connection, const char *pool, rados_ioctx_t *out, vtclone_error *err);

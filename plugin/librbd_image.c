@@ -156,8 +156,7 @@ unsigned image_order(uint64_t parent_stripe_unit, int64_t chunk_size_mib)
     return 63u - (unsigned)__builtin_clzll(unit);
 }
 
-/* As Cinder's RADOSClient.features. false: the value is no number, and librbd's own reading of it is right. */
-static bool default_features(rados_t rados, uint64_t *out)
+bool image_default_features(rados_t rados, uint64_t *out)
 {
     char text[200], *end;
 
@@ -183,7 +182,7 @@ int image_clone(rados_t rados, rados_ioctx_t parent_pool, const char *image, con
     if (options == NULL)
         return -ENOMEM;
     result = rbd_image_options_set_uint64(options, RBD_IMAGE_OPTION_ORDER, order);
-    if (result == 0 && default_features(rados, &features))
+    if (result == 0 && image_default_features(rados, &features))
         result = rbd_image_options_set_uint64(options, RBD_IMAGE_OPTION_FEATURES, features);
     if (result == 0)
         result = rbd_clone3(parent_pool, image, snap, pool, name, options);

@@ -35,6 +35,9 @@ bool image_id_is_of(const char *id, uint64_t instance);
 /* The object size of a clone as Cinder chooses it (RBDDriver._clone): as a power of two, the larger of the parent's
  * stripe unit and rbd_store_chunk_size. */
 unsigned image_order(uint64_t parent_stripe_unit, int64_t chunk_size_mib);
+/* The features of new images as Cinder's RADOSClient.features has them. false: the value is no number, and librbd's own
+ * reading of it is right. */
+bool image_default_features(rados_t rados, uint64_t *out);
 /* rbd_clone3() with that order and the features that the cluster's client configuration says (as Cinder has it, layering
  * alone where it says 0). */
 int image_clone(rados_t rados, rados_ioctx_t parent_pool, const char *image, const char *snap, rados_ioctx_t pool,
