@@ -499,14 +499,11 @@ int32_t connection_pool(struct connection *connection, const char *pool, rados_i
 
 bool connection_errno_breaks(int sys_errno)
 {
-    switch (abs(sys_errno)) {
-    case ETIMEDOUT: /* also what a key that is no longer accepted looks like: the OSDs do not answer */
-    case ESHUTDOWN: /* the cluster blocklisted this client */
-    case ENOTCONN:
-    case ECONNRESET:
-    case EPIPE:
-        return true;
-    default:
-        return false;
-    }
+    /* A key that is no longer accepted looks like ETIMEDOUT, because the OSDs do not answer; ESHUTDOWN: blocklisted. */
+    static const int breaking[] = { ETIMEDOUT, ESHUTDOWN, ENOTCONN, ECONNRESET, EPIPE };
+
+    for (size_t i = 0; i < sizeof(breaking) / sizeof(breaking[0]); i++)
+        if (abs(sys_errno) == breaking[i])
+            return true;
+    return false;
 }

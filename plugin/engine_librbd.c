@@ -260,7 +260,7 @@ static int32_t make(struct librbd_job *job, rados_ioctx_t parent_pool, rados_ioc
                          pool, request->volume, image_order(job->parent.stripe_unit, job->chunk_size_mib));
     if (result == -EEXIST)
         return judge_existing(job, pool);
-    if (result < 0 && result == -ENOENT && job->parent_was_cached) {
+    if (result == -ENOENT && job->parent_was_cached) {
         *other_parent = true; /* it may be gone; the fresh look says so in the right words */
         fail(job, VTCLONE_REASON_SNAPSHOT_MISSING, result, "rbd_clone3");
         undo(job, pool);

@@ -17,6 +17,7 @@ void error_clear(vtclone_error *err)
     err->message[0] = '\0';
 }
 
+__attribute__((format(printf, 4, 0)))
 static void fill(vtclone_error *err, int32_t code, int sys_errno, const char *format, va_list args)
 {
     char raw[sizeof(err->message)];
