@@ -1,0 +1,30 @@
+# Fuzzing. A target is tests/fuzz/fuzz_NAME.c with its corpus tests/fuzz/corpus/NAME. `make check-fuzz` replays every
+# corpus under ASan and UBSan; `make fuzz SECONDS=n` searches with libFuzzer, n seconds shared by all targets (TARGETS= for
+# some), new inputs in build/fuzz/found/NAME.
+SUITES += fuzz
+fuzz_targets := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
+TARGETS ?= $(fuzz_targets)
+
+$(BUILD)/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(lib_objects)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/fuzz/search_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/mutate_json.o $(lib_objects)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(if $(filter location,$*),$(filter-out %/mutate_json.o,$^),$^) $(LIBS)
+
+.SECONDARY: $(foreach t,$(fuzz_targets),$(BUILD)/tests/fuzz/fuzz_$(t).o) $(BUILD)/tests/fuzz/mutate_json.o $(BUILD)/tests/fuzz/replay.o
+-include $(wildcard $(BUILD)/tests/fuzz/*.d)
+
+.PHONY: fuzz fuzz-search replay-programs search-programs check-fuzz
+replay-programs: $(fuzz_targets:%=$(BUILD)/fuzz/replay_%)
+search-programs: $(TARGETS:%=$(BUILD)/fuzz/search_%)
+
+check-fuzz: ## replays the fuzzers' corpora under ASan and UBSan
+	@$(MAKE) --no-print-directory FLAVOUR=asan replay-programs
+	@tests/fuzz/replay build/asan/fuzz $(fuzz_targets)
+
+fuzz: ## searches with libFuzzer for SECONDS=n (default 60), TARGETS="image site"
+	@lab/deps analysis
+	@$(MAKE) --no-print-directory FLAVOUR=fuzz CC=clang search-programs
+	@tests/fuzz/search build/fuzz/fuzz $(or $(SECONDS),60) $(TARGETS)
