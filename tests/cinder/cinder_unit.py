@@ -3,7 +3,8 @@
 
 usage: cinder_unit.py [--stock] MODULE...    (cinder.tests.unit.volume.test_image)
 
---stock runs them with Cinder's own manager. Prints one line "FAILED id" for each test that fails, and the count that tests/run-suites sums up.
+--stock runs them with Cinder's own manager. Prints one line "FAILED id" for each test that fails, and the
+count that tests/run-suites sums up.
 """
 
 import io
