@@ -92,5 +92,6 @@ int32_t cli_print_table(const vtclone_decision *decision, vtclone_error *err);
 /* The subcommands: argv[0] is the subcommand's name. Each returns the exit status. */
 int cmd_resolve(int argc, char **argv);
 int cmd_clone(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 #endif

@@ -13,6 +13,7 @@ static const struct command {
 } commands[] = {
     { "resolve", cmd_resolve, "say which location of an image serves a volume type, and why the others do not" },
     { "clone", cmd_clone, "resolve, then make the volume" },
+    { "doctor", cmd_doctor, "say what of a deployment works for cloning, and what to change" },
 };
 
 static void usage(FILE *to)
