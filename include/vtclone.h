@@ -278,6 +278,15 @@ VTCLONE_API int32_t vtclone_clone(vtclone *handle, const vtclone_decision *decis
                                   int64_t size_gib, const vtclone_clone_options *options, vtclone_decision **out,
                                   vtclone_error *err);
 
+/* Which engine VTCLONE_ENGINE_AUTO uses on the backend (an rbd one, by its host) for clones of images in parent_pool, and
+ * why: the answer that vtclone_clone() would act upon, found in the same way, so that the first call of a process makes
+ * and removes two scratch clones. image is one to try it on, with its snapshot `snap`; NULL: any that has one.
+ * VTCLONE_E_MISS: there is none. Blocks up to the handle's clone_timeout_ms. *json, freed with vtclone_string_free():
+ * {"backend", "parent", "target_pool", "engine": "direct"|"librbd", "reason", "certified": bool, "osd_releases": text or
+ * null, "tested_release": bool, "elapsed_ms"}. */
+VTCLONE_API int32_t vtclone_certify(vtclone *handle, const vtclone_site *site, const char *backend,
+                                    const char *parent_pool, const char *image, char **json, vtclone_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -5,6 +5,7 @@
 #include "claim.h"
 #include "decision.h"
 #include "engine.h"
+#include "engine_choose.h"
 #include "engine_direct.h"
 #include "error.h"
 #include "handle.h"
@@ -77,15 +78,32 @@ static int32_t run_engine(struct attempt *attempt, struct connection *connection
                           struct clone_outcome *outcome, vtclone_error *err)
 {
     struct clone_report *report = &attempt->decision->clone;
+    struct choice choice = { .engine = "librbd" };
+    int32_t code;
 
+    report->engine_reason = "asked for";
     if (attempt->engine == VTCLONE_ENGINE_DIRECT) {
         report->engine = "direct";
-        report->engine_reason = "asked for";
-        return engine_direct_clone(connection, request, outcome, err);
+        code = engine_direct_clone(connection, request, outcome, err);
+        if (code == VTCLONE_E_UNSUPPORTED) {
+            vtclone_error why = *err;
+            error_clear(err);
+            error_set(err, code, "clone to %s/%s: the direct engine leaves this to librbd: %s", request->backend->pool,
+                      request->volume, why.message);
+        }
+        return code;
     }
-    report->engine = "librbd";
-    report->engine_reason = attempt->engine == VTCLONE_ENGINE_LIBRBD ? "asked for" : "not certified";
-    return engine_librbd_clone(connection, request, outcome, err);
+    if (attempt->engine == VTCLONE_ENGINE_LIBRBD) {
+        report->engine = "librbd";
+        return engine_librbd_clone(connection, request, outcome, err);
+    }
+    code = engine_auto_clone(connection_cache_certificates(attempt->handle->cache), connection, request, &choice,
+                             outcome, err);
+    DEBUG(attempt->handle, "clone to %s/%s: engine %s (%s)", request->backend->pool, request->volume, choice.engine,
+          choice.reason);
+    report->engine = choice.engine;
+    report->engine_reason = arena_strdup(&attempt->decision->arena, choice.reason);
+    return code;
 }
 
 static int32_t try_candidate(struct attempt *attempt, const struct candidate *candidate, struct clone_outcome *outcome,

@@ -8,6 +8,7 @@
  */
 #include "connection.h"
 
+#include "certify.h"
 #include "claim.h"
 #include "cluster.h"
 #include "direct_facts.h"
@@ -53,6 +54,7 @@ struct connection_cache {
     bool reaper_runs, reaper_ended, reaper_owns; /* owns: nobody joins the reaper; it frees the cache */
     pthread_t reaper;
     struct claims *claims;
+    struct certificates *certificates;
 };
 
 static pthread_mutex_t current_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -162,6 +164,7 @@ static struct deadline collect_idle(struct connection_cache *cache)
 static void cache_free(struct connection_cache *cache)
 {
     claims_free(cache->claims);
+    certificates_free(cache->certificates);
     pthread_cond_destroy(&cache->changed);
     pthread_mutex_destroy(&cache->lock);
     free(cache);
@@ -207,7 +210,11 @@ static struct connection_cache *cache_new(void)
     if (cache == NULL)
         return NULL;
     cache->claims = claims_new();
-    if (cache->claims == NULL) {
+    cache->certificates = certificates_new();
+    if (cache->claims == NULL || cache->certificates == NULL) {
+        if (cache->claims != NULL)
+            claims_free(cache->claims);
+        certificates_free(cache->certificates);
         free(cache);
         return NULL;
     }
@@ -270,6 +277,11 @@ void connection_cache_put(struct connection_cache *cache)
 struct claims *connection_cache_claims(struct connection_cache *cache)
 {
     return cache->claims;
+}
+
+struct certificates *connection_cache_certificates(struct connection_cache *cache)
+{
+    return cache->certificates;
 }
 
 void connection_stats(vtclone_stats *out)

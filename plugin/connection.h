@@ -19,6 +19,7 @@
 
 #include <rados/librados.h>
 
+struct certificates;     /* certify.h */
 struct claims;           /* claim.h */
 struct parent_cache;     /* parent.h */
 struct direct_cache;     /* direct_facts.h */
@@ -31,6 +32,8 @@ int32_t connection_cache_get(struct connection_cache **out, vtclone_error *err);
 void connection_cache_put(struct connection_cache *cache);
 /* The names of volumes that are being made in this process. */
 struct claims *connection_cache_claims(struct connection_cache *cache);
+/* What was found out about the direct engine in this process. */
+struct certificates *connection_cache_certificates(struct connection_cache *cache);
 
 /* A connected cluster for the backend. options: with every default filled in. */
 int32_t connection_get(struct connection_cache *cache, const vtclone_options *options, const struct backend *backend,
