@@ -1,0 +1,285 @@
+/*
+ * vtclone.h - volume-type aware clone: the only public header of libvtclone.so.1
+ *
+ * Given a Glance image, a volume type and a description of a deployment (the site), the library says which location
+ * of the image can be cloned for that type and why every other one cannot (vtclone_resolve), and performs the rbd
+ * clone (vtclone_clone).
+ *
+ * Rules that hold for every call:
+ *  - Returns 0 or one of the negative VTCLONE_E_* codes. Outputs are written only on success.
+ *  - The last argument is a caller-owned error struct; it may be NULL. It is cleared first and filled on failure.
+ *  - Objects are freed with their own vtclone_*_free(), for which NULL is a no-op. Strings handed in are only read
+ *    during the call. Pointers handed out name their owner and live until it is freed.
+ *  - Any number of threads may use one object at the same time, except that *_free() must be the last call on it.
+ *  - The library prints nothing, never calls back, and installs no signal handler.
+ *  - After fork() a handle of the parent answers VTCLONE_E_FORKED in the child; a child opens its own.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef VTCLONE_H
+#define VTCLONE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The version lives here and nowhere else: Makefile, pkg-config file and packages read it from these lines. */
+#define VTCLONE_VERSION_MAJOR 1
+#define VTCLONE_VERSION_MINOR 0
+#define VTCLONE_VERSION_PATCH 0
+#define VTCLONE_VERSION "1.0.0"
+
+/* Raised when a caller compiled against an older header could misbehave. The Python shim compares it when it loads. */
+#define VTCLONE_ABI 1
+
+#if defined(VTCLONE_BUILD)
+#define VTCLONE_API __attribute__((visibility("default")))
+#else
+#define VTCLONE_API
+#endif
+
+/* ---- limits; exceeding one is VTCLONE_E_LIMIT and the message names it ---- */
+
+#define VTCLONE_MAX_DOCUMENT_BYTES (16u * 1024 * 1024) /* one JSON document */
+#define VTCLONE_MAX_NESTING 64                         /* arrays and objects inside each other */
+#define VTCLONE_MAX_VALUES 1000000                     /* JSON values in one document */
+#define VTCLONE_MAX_LOCATIONS 128                      /* locations of one image */
+#define VTCLONE_MAX_STORES 256                         /* stores of a site */
+#define VTCLONE_MAX_BACKENDS 1024                      /* backends of a site */
+#define VTCLONE_MAX_VOLUME_TYPES 4096                  /* volume types of a site */
+#define VTCLONE_MAX_IMAGE_VOLUMES 10000                /* image volumes given to one resolve */
+#define VTCLONE_MAX_URL_BYTES 2048                     /* one location's URL */
+#define VTCLONE_MAX_NAME_BYTES 255                     /* ids, hosts, pools, volume names */
+#define VTCLONE_MAX_CANDIDATES 16384                   /* locations times backends that serve the type */
+#define VTCLONE_MAX_SIZE_GIB (1 << 22)                 /* 4 PiB: the largest volume that can be asked for */
+
+/* ---- errors ---- */
+
+enum vtclone_code {
+    VTCLONE_OK = 0,
+    VTCLONE_E_INVALID = -1,     /* an argument is wrong: NULL where not allowed, out of range, malformed */
+    VTCLONE_E_DOCUMENT = -2,    /* a JSON document is malformed or a value in it has the wrong type */
+    VTCLONE_E_LIMIT = -3,       /* one of the limits above was exceeded; the message names it */
+    VTCLONE_E_NOMEM = -4,       /* out of memory; nothing was changed */
+    VTCLONE_E_FORKED = -5,      /* the handle was made by the parent of this process */
+    VTCLONE_E_MISS = -6,        /* nothing to clone: the decision has no candidate */
+    VTCLONE_E_EXISTS = -7,      /* another image has the volume's name; it was not touched */
+    VTCLONE_E_RADOS = -8,       /* Ceph failed or refused; errno tells */
+    VTCLONE_E_TIMEOUT = -9,     /* a deadline passed */
+    VTCLONE_E_UNSUPPORTED = -10, /* asked for something this engine, build or decision cannot do */
+    VTCLONE_E_GLANCE = -11,     /* Glance failed or refused */
+    VTCLONE_E_CINDER = -12,     /* Cinder failed or refused */
+    VTCLONE_E_KEYSTONE = -13,   /* Keystone failed or refused */
+    VTCLONE_E_CANCELLED = -14,  /* the caller cancelled the operation */
+    VTCLONE_E_COPY_FAILED = -15, /* Glance reported that a copy to a store failed */
+    VTCLONE_E_INTERNAL = -16,   /* a defect of this library */
+};
+
+/* Filled by a failing call. code: VTCLONE_E_*; sys_errno: the errno value behind it, or 0; message: one line of UTF-8
+ * that says what was tried, on which object and why it failed; never a token, a key or the user info of a URL. */
+typedef struct vtclone_error {
+    int32_t code;
+    int32_t sys_errno;
+    char message[760];
+} vtclone_error;
+
+/* "VTCLONE_E_RADOS" for VTCLONE_E_RADOS; "VTCLONE_E_UNKNOWN" for anything else. Static storage. */
+VTCLONE_API const char *vtclone_code_name(int32_t code);
+
+/* ---- version ---- */
+
+VTCLONE_API uint32_t vtclone_abi(void);        /* VTCLONE_ABI of the loaded library */
+VTCLONE_API const char *vtclone_version(void); /* VTCLONE_VERSION of the loaded library; static storage */
+
+/* ---- reasons ---- */
+
+/* Why a candidate, or a whole request, can or cannot be cloned. Numbers never change; new ones are added at the end. */
+enum vtclone_reason {
+    VTCLONE_REASON_OK = 0,
+    VTCLONE_REASON_NO_LOCATIONS,
+    VTCLONE_REASON_LOCATIONS_HIDDEN,
+    VTCLONE_REASON_IMAGE_NOT_ACTIVE,
+    VTCLONE_REASON_NOT_RAW,
+    VTCLONE_REASON_NOT_BARE,
+    VTCLONE_REASON_ENCRYPTED,
+    VTCLONE_REASON_SIGNED_IMAGE,
+    VTCLONE_REASON_TOO_SMALL,
+    VTCLONE_REASON_BAD_LOCATION,
+    VTCLONE_REASON_UNKNOWN_SCHEME,
+    VTCLONE_REASON_UNKNOWN_STORE,
+    VTCLONE_REASON_OTHER_CLUSTER,
+    VTCLONE_REASON_POOL_NOT_ALLOWED,
+    VTCLONE_REASON_NOT_PAIRED,
+    VTCLONE_REASON_SNAPSHOT_MISSING,
+    VTCLONE_REASON_STORE_NOT_FOR_BACKEND,
+    VTCLONE_REASON_VOLUME_NOT_FOUND,
+    VTCLONE_REASON_VOLUME_NOT_READY,
+    VTCLONE_REASON_OWNER_MISMATCH,
+    VTCLONE_REASON_COPY_IN_PROGRESS,
+    VTCLONE_REASON_COPY_FAILED,
+    VTCLONE_REASON_VOLUME_EXISTS,
+    VTCLONE_REASON_UNKNOWN_VOLUME_TYPE,
+    VTCLONE_REASON_NO_BACKEND,
+    VTCLONE_REASON_GLANCE_ERROR,
+    VTCLONE_REASON_CINDER_ERROR,
+    VTCLONE_REASON_KEYSTONE_ERROR,
+    VTCLONE_REASON_RADOS_ERROR,
+    VTCLONE_REASON_COUNT /* not a reason; grows */
+};
+
+/* "NOT_PAIRED" for VTCLONE_REASON_NOT_PAIRED; "UNKNOWN_REASON" for a number this library does not know. Static. */
+VTCLONE_API const char *vtclone_reason_name(int32_t reason);
+
+/* 1 where the reason says that a location broke a pairing rule, that is, names something that is not this image's own
+ * copy: NOT_PAIRED, POOL_NOT_ALLOWED, and BAD_LOCATION of an rbd or cinder URL. 0 otherwise. */
+VTCLONE_API int32_t vtclone_reason_is_unpaired(int32_t reason);
+
+/* ---- the site: stores, backends and volume types of a deployment ---- */
+
+typedef struct vtclone_site vtclone_site;
+
+/* Reads a site document (see docs: vtclone.json(5)); json need not be NUL-terminated. Unknown keys are ignored, wrong
+ * types are VTCLONE_E_DOCUMENT with the path of the value. The caller frees *out; decisions keep what they need. */
+VTCLONE_API int32_t vtclone_site_parse(const char *json, size_t len, vtclone_site **out, vtclone_error *err);
+VTCLONE_API void vtclone_site_free(vtclone_site *site);
+
+/* What a site says of one backend. Strings belong to the site and may be NULL where the site says nothing. */
+typedef struct vtclone_backend_info {
+    size_t size; /* in: sizeof(vtclone_backend_info) */
+    const char *host;
+    const char *name;
+    const char *type; /* "rbd" or "cinder" */
+    const char *fsid;
+    const char *pool;
+    const char *user;
+    const char *ceph_conf;
+    const char *cluster;
+    const char *store;
+} vtclone_backend_info;
+
+/* Number of backends, and the index-th of them in the site's order. VTCLONE_E_INVALID beyond the end. */
+VTCLONE_API size_t vtclone_site_backend_count(const vtclone_site *site);
+VTCLONE_API int32_t vtclone_site_backend(const vtclone_site *site, size_t index, vtclone_backend_info *out,
+                                         vtclone_error *err);
+
+/* ---- resolution: pure; no network, no clock, the same answer for the same input ---- */
+
+enum vtclone_signed_images { VTCLONE_SIGNED_DENY = 0, VTCLONE_SIGNED_ALLOW = 1 };
+enum vtclone_owner_rule { VTCLONE_OWNER_CINDER = 0, VTCLONE_OWNER_PAIRED = 1 };
+
+/* Zero-initialise, set size, then what is known. Everything but size may stay 0. */
+typedef struct vtclone_resolve_options {
+    size_t size;                /* sizeof(vtclone_resolve_options) */
+    const char *volume_type;    /* name; NULL: no type, every backend serves it */
+    const char *backend;        /* "host@backend#pool", or without "#pool" for every pool of it; NULL: any */
+    int64_t size_gib;           /* size of the volume in GiB; 0: not known, the size rule is not applied */
+    const char *project_id;     /* the volume's project, for Cinder's owner rule; NULL: not known */
+    const char *image_volumes;  /* Cinder's JSON of image volumes ({"volumes": [...]} or a list); NULL: none */
+    size_t image_volumes_len;   /* its length in bytes */
+    int32_t signed_images;      /* enum vtclone_signed_images */
+    int32_t owner_rule;         /* enum vtclone_owner_rule */
+} vtclone_resolve_options;
+
+typedef struct vtclone_decision vtclone_decision;
+
+/* Decides which location of the image (Glance's JSON of one image) serves the request. A miss is a success of this
+ * call: *out then says why (vtclone_decision_reason). options NULL is like one with everything 0.
+ * Source of the rules: docs/rules.md. */
+VTCLONE_API int32_t vtclone_resolve(const vtclone_site *site, const char *image_json, size_t image_len,
+                                    const vtclone_resolve_options *options, vtclone_decision **out,
+                                    vtclone_error *err);
+VTCLONE_API void vtclone_decision_free(vtclone_decision *decision);
+
+/* Parts of a decision; strings belong to it. method is "rbd-clone", "cinder-clone" or "none"; the others are NULL, and
+ * the index is -1, where nothing can be cloned. unpaired is 1 where a location broke a pairing rule. */
+VTCLONE_API int32_t vtclone_decision_reason(const vtclone_decision *decision);
+VTCLONE_API const char *vtclone_decision_method(const vtclone_decision *decision);
+VTCLONE_API const char *vtclone_decision_backend(const vtclone_decision *decision);
+VTCLONE_API const char *vtclone_decision_url(const vtclone_decision *decision);
+VTCLONE_API const char *vtclone_decision_store(const vtclone_decision *decision);
+VTCLONE_API int32_t vtclone_decision_location_index(const vtclone_decision *decision);
+VTCLONE_API int32_t vtclone_decision_unpaired(const vtclone_decision *decision);
+/* One sentence for the whole decision; belongs to it. */
+VTCLONE_API const char *vtclone_decision_detail(const vtclone_decision *decision);
+
+/* One location tried against one backend. Strings belong to the decision; store is NULL where it is not known. */
+typedef struct vtclone_candidate_info {
+    size_t size;      /* in: sizeof(vtclone_candidate_info) */
+    const char *host; /* the backend */
+    int32_t index;    /* of the location, in Glance's order */
+    int32_t reason;   /* enum vtclone_reason */
+    const char *url;  /* as it may be shown */
+    const char *store;
+    const char *detail;
+} vtclone_candidate_info;
+
+/* Number of candidates of all backends, and the n-th of them: by backend, then in Glance's order. */
+VTCLONE_API size_t vtclone_decision_candidate_count(const vtclone_decision *decision);
+VTCLONE_API int32_t vtclone_decision_candidate(const vtclone_decision *decision, size_t n,
+                                               vtclone_candidate_info *out, vtclone_error *err);
+
+/* The whole decision as JSON, NUL-terminated; *len (may be NULL) without the NUL. Free with vtclone_string_free(). */
+VTCLONE_API int32_t vtclone_decision_json(const vtclone_decision *decision, char **out, size_t *len,
+                                          vtclone_error *err);
+VTCLONE_API void vtclone_string_free(char *string);
+
+/* ---- the handle: connections to clusters, shared by everything in the process ---- */
+
+typedef struct vtclone vtclone;
+
+/* Zero-initialise, set size; 0 means the default. Times in milliseconds. */
+typedef struct vtclone_options {
+    size_t size;                 /* sizeof(vtclone_options) */
+    uint32_t connect_timeout_ms; /* to reach a cluster's monitors and be let in; default 10,000 */
+    uint32_t mon_timeout_ms;     /* one monitor command; default 10,000 */
+    uint32_t osd_timeout_ms;     /* one operation on an OSD; default 15,000 */
+    uint32_t clone_timeout_ms;   /* one whole clone, clean-up included; default 60,000 */
+    uint32_t idle_close_ms;      /* close a connection unused for so long; default 300,000; UINT32_MAX: never */
+    int32_t debug_fd;            /* 0: none; else debug lines are written to this descriptor (the caller keeps it) */
+} vtclone_options;
+
+/* Opens nothing yet: the first use of a cluster connects to it. One connection is kept for each (ceph_conf, cluster,
+ * user) of the process, however many handles there are, and closed when idle or when the last handle is freed. */
+VTCLONE_API int32_t vtclone_open(const vtclone_options *options, vtclone **out, vtclone_error *err);
+VTCLONE_API void vtclone_free(vtclone *handle);
+
+/* Counters since the process started; monotonic except open_connections. */
+typedef struct vtclone_stats {
+    size_t size;               /* in: sizeof(vtclone_stats) */
+    uint64_t connects;         /* connections made to clusters */
+    uint64_t connect_failures; /* attempts that failed */
+    uint64_t open_connections; /* kept now */
+    uint64_t clones;           /* volumes made */
+    uint64_t clone_failures;   /* vtclone_clone calls that failed */
+} vtclone_stats;
+
+VTCLONE_API int32_t vtclone_get_stats(vtclone *handle, vtclone_stats *out, vtclone_error *err);
+
+/* ---- cloning ---- */
+
+enum vtclone_engine { VTCLONE_ENGINE_AUTO = 0, VTCLONE_ENGINE_LIBRBD = 1, VTCLONE_ENGINE_DIRECT = 2 };
+
+/* Zero-initialise, set size; 0 means the default. */
+typedef struct vtclone_clone_options {
+    size_t size;         /* sizeof(vtclone_clone_options) */
+    int32_t engine;      /* enum vtclone_engine */
+    uint32_t timeout_ms; /* this clone, clean-up included; 0: the handle's clone_timeout_ms */
+} vtclone_clone_options;
+
+/* Makes the volume (an rbd image of that name in the backend's pool) of size_gib GiB from the decision's location; a
+ * size smaller than the parent's is refused. If the best candidate fails, the next of the same backend is tried; *out
+ * is a new decision that says what was tried and what was made. A volume that already is this very clone with this
+ * size is success; any other image of the name is VTCLONE_E_EXISTS and stays as it is. On failure nothing is left
+ * behind. Blocks up to the timeout: call it off an event loop. decision is not changed. */
+VTCLONE_API int32_t vtclone_clone(vtclone *handle, const vtclone_decision *decision, const char *volume,
+                                  int64_t size_gib, const vtclone_clone_options *options, vtclone_decision **out,
+                                  vtclone_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* VTCLONE_H */
