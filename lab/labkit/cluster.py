@@ -61,8 +61,7 @@ def start(state, port, name=None, store="memstore", clone_v1=False, mgr=False, g
         if differ:
             raise LabError(f"a Ceph with other settings ({', '.join(differ)}) runs in {state}; stop it first")
         return facts, False
-    for role in ROLES:
-        procs.end(state, role)
+    procs.end(state)
     _wipe(state)
     procs.require_free_port(port)
     facts = dict(wanted, fsid=str(uuid.uuid4()), conf=os.path.join(state, "ceph.conf"),
@@ -71,8 +70,7 @@ def start(state, port, name=None, store="memstore", clone_v1=False, mgr=False, g
     try:
         _make(facts)
     except BaseException:
-        for role in ROLES:
-            procs.end(state, role)
+        procs.end(state)
         raise
     with open(os.path.join(state, FACTS), "w", encoding="utf-8") as stream:
         json.dump(facts, stream, indent=1)
@@ -83,8 +81,7 @@ def stop(state, purge=False):
     if not os.path.isdir(state):
         return
     lock(state)
-    for role in ROLES:
-        procs.end(state, role)
+    procs.end(state)
     if purge:
         _wipe(state)
         try:
@@ -112,15 +109,16 @@ def _make(facts):
     cephconf.write_conf(facts)
     cephconf.write_keyrings(facts)
     monmap = os.path.join(state, "monmap")
-    procs.run(["monmaptool", "--create", "--clobber", "--fsid", facts["fsid"], "--set-min-mon-release", "pacific",
-               "--addv", "a", f"[v2:127.0.0.1:{facts['port']}]", monmap], "make the monitor map")
+    procs.run(state, ["monmaptool", "--create", "--clobber", "--fsid", facts["fsid"],
+                      "--set-min-mon-release", "pacific", "--addv", "a", f"[v2:127.0.0.1:{facts['port']}]", monmap],
+              "make the monitor map")
     # both mkfs calls with --no-mon-config: the OSD's would ask the monitors, for minutes
-    procs.run(["ceph-mon", "--conf", conf, "--mkfs", "-i", "a", "--fsid", facts["fsid"], "--monmap", monmap,
-               "--keyring", os.path.join(state, "birth.keyring"), "--no-mon-config"], "make the monitor")
+    procs.run(state, ["ceph-mon", "--conf", conf, "--mkfs", "-i", "a", "--fsid", facts["fsid"], "--monmap", monmap,
+                      "--keyring", os.path.join(state, "birth.keyring"), "--no-mon-config"], "make the monitor")
     os.unlink(os.path.join(state, "birth.keyring"))
     start_mon(facts)
     osd_uuid = str(uuid.uuid4())
-    procs.run(["ceph-osd", "--conf", conf, "--mkfs", "-i", "0", "--osd-uuid", osd_uuid, "--no-mon-config"],
+    procs.run(state, ["ceph-osd", "--conf", conf, "--mkfs", "-i", "0", "--osd-uuid", osd_uuid, "--no-mon-config"],
               "make the OSD")
     with connect(facts) as rados:
         command(rados, "osd new", uuid=osd_uuid, id=0)

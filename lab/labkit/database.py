@@ -42,10 +42,10 @@ def start(state, cached):
     os.makedirs(folder, mode=0o700, exist_ok=True)
     if cached:
         # --sparse and reflinks: the redo log is mostly empty
-        procs.run(["cp", "-r", "--sparse=always", "--reflink=auto", cached, data], "copy the prepared databases")
+        procs.run(state, ["cp", "-r", "--sparse=always", "--reflink=auto", cached, data], "copy the prepared databases")
     else:
-        procs.run(["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db",
-                   "--auth-root-authentication-method=normal", "--skip-name-resolve", *_user()],
+        procs.run(state, ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db",
+                          "--auth-root-authentication-method=normal", "--skip-name-resolve", *_user()],
                   "make the database folder")
     serve(state)
 
@@ -93,8 +93,8 @@ def save(state, target):
     os.makedirs(parent, mode=0o700, exist_ok=True)
     draft = tempfile.mkdtemp(prefix=".draft-", dir=parent)
     try:
-        procs.run(["cp", "-r", "--sparse=always", "--reflink=auto", os.path.join(state, "db", "data"),
-                   os.path.join(draft, "data")], "keep the prepared databases")
+        procs.run(state, ["cp", "-r", "--sparse=always", "--reflink=auto", os.path.join(state, "db", "data"),
+                          os.path.join(draft, "data")], "keep the prepared databases")
         try:
             os.rename(os.path.join(draft, "data"), target)
         except OSError:

@@ -46,6 +46,8 @@ def save(facts):
 
 
 def make_facts(state, port, ceph_state, vtclone, settings, extra_backends, environment, python_path, debug):
+    if ceph_state == state:
+        raise LabError("OpenStack needs a state folder of its own beside the Ceph's")
     ports = {name: port + offset for name, offset in PORTS.items()}
     return {"state": state, "port": port, "ports": ports,
             "urls": {name: f"http://127.0.0.1:{ports[name]}" for name in ("keystone", "glance", "cinder")},
@@ -162,7 +164,7 @@ def _make_databases(facts, pool):
     database.create_schemas(state)
 
     def manage(name, conf, *command):
-        procs.run(program(state, name, "--config-file", osconf.conf_path(facts, conf), *command),
+        procs.run(state, program(state, name, "--config-file", osconf.conf_path(facts, conf), *command),
                   f"{name} {command[0]}", 180, env)
 
     def keystone():
@@ -177,20 +179,20 @@ def _make_databases(facts, pool):
         job.result()
 
 
-def start_daemon(facts, daemon, wait=True):
+def start_daemon(facts, daemon):
     state = facts["state"]
+    if procs.find(state, daemon):
+        raise LabError(f"{daemon} runs already in {state}")
     osconf.write_daemon(facts, daemon)
-    if wait:
-        # the broker may not have noticed yet that the one before is gone
-        procs.wait_until(lambda: not _ready(facts, daemon), f"the last {daemon} is forgotten", 20)
+    # the broker may not have noticed yet that the one before is gone
+    procs.wait_until(lambda: not _ready(facts, daemon), f"the last {daemon} is forgotten", 20)
     if daemon == "keystone":
         argv = [python(), os.path.join(HERE, "keystone_server.py"), str(facts["ports"]["keystone"])]
     else:
         argv = program(state, daemon, "--config-file", osconf.conf_path(facts, daemon))
     process = procs.spawn(state, daemon, argv, env=_environment(facts, daemon))
-    if wait:
-        logs = (procs.log_path(state, daemon), os.path.join(state, "log", daemon + ".log"))
-        procs.wait_until(lambda: _ready(facts, daemon), f"{daemon} is ready", 90, process, logs)
+    logs = (procs.log_path(state, daemon), os.path.join(state, "log", daemon + ".log"))
+    procs.wait_until(lambda: _ready(facts, daemon), f"{daemon} is ready", 90, process, logs)
 
 
 def _ready(facts, daemon):
@@ -238,6 +240,8 @@ def restart_daemon(facts, daemon, settings, environment, reset):
     save(facts)
     stop_daemon(facts, daemon)
     start_daemon(facts, daemon)
+    if daemon == "cinder-scheduler" and procs.find(facts["state"], "cinder-volume"):
+        procs.wait_until(lambda: _backends_report(facts), "the scheduler hears of the backends", 60)
 
 
 def _link_keyrings(facts):
@@ -290,8 +294,7 @@ def stop(state, purge=False):
     _end_all(state, facts)
     if purge:
         clear(state)
-        if facts and facts["own_ceph"]:
-            cluster.stop(facts["ceph_state"], purge=True)
+        cluster.stop(os.path.join(state, "ceph"), purge=True)
         _unlink(os.path.join(state, ".lock"))
         try:
             os.rmdir(state)

@@ -99,17 +99,18 @@ def end(state, role=None, grace=0.0):
         time.sleep(0.03)
 
 
-def spawn(state, role, argv, env=None, log=None, cwd=None):
+def _marked(state, role, env):
+    return {**(os.environ if env is None else env), STATE_MARK: state, ROLE_MARK: role}
+
+
+def spawn(state, role, argv, env=None):
     """Start a daemon of the lab in a session of its own; its output goes to log/ROLE.out."""
-    environ = dict(os.environ if env is None else env)
-    environ[STATE_MARK] = state
-    environ[ROLE_MARK] = role
-    log = log or log_path(state, role)
+    log = log_path(state, role)
     os.makedirs(os.path.dirname(log), exist_ok=True)
     with open(log, "ab") as out:
         try:
-            return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environ,
-                                    cwd=cwd or state, start_new_session=True)
+            return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                    env=_marked(state, role, env), cwd=state, start_new_session=True)
         except OSError as error:
             raise LabError(f"cannot start {argv[0]}: {error.strerror} (lab/deps installs what the lab needs)")
 
@@ -168,11 +169,11 @@ def require_free_port(port, host="127.0.0.1"):
             raise LabError(f"port {port} on {host}: {error.strerror}; choose another --port")
 
 
-def run(argv, what, timeout=120, env=None):
-    """Run a helper program to its end; its output only matters when it fails."""
+def run(state, argv, what, timeout=120, env=None):
+    """Run a helper program of the lab to its end; its output only matters when it fails."""
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=timeout, env=env)
+                              timeout=timeout, env=_marked(state, "helper", env))
     except OSError as error:
         raise LabError(f"{what}: cannot run {argv[0]}: {error.strerror} (lab/deps installs what the lab needs)")
     except subprocess.TimeoutExpired:
@@ -184,12 +185,21 @@ def run(argv, what, timeout=120, env=None):
 
 
 def main_guard(main):
-    """Run a command's main(); a LabError becomes one message and exit status 1."""
+    """Run a command's main(); a LabError becomes one message and exit status 1.
+
+    A TERM ends the command as an interrupt does: what it had started is ended first.
+    """
+    def interrupt(_signum, _frame):
+        raise KeyboardInterrupt
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         sys.exit(main())
     except LabError as error:
         print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        print(f"{os.path.basename(sys.argv[0])}: interrupted", file=sys.stderr)
+        sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)

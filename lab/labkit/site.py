@@ -11,17 +11,21 @@ from labkit import layout
 NODE = "node"
 
 
-def build(facts, node=NODE):
-    fsid = facts["fsid"]
-    ceph = {"host": f"{node}@ceph#ceph", "name": "ceph", "type": "rbd", "fsid": fsid, "pool": "volumes",
-            "user": "cinder", "ceph_conf": facts["conf"], "cluster": facts["name"], "store": "ceph"}
-    arrays = [{"host": f"{node}@{name}#pool0", "name": name, "type": "cinder", "store": name}
-              for name in layout.ARRAYS]
+def build(facts, node=NODE, array_pool="pool0", extra_backends=()):
+    """`array_pool`: the arrays' pool names, None where a backend's pool is named after it (Cinder's RBD driver)."""
+    def rbd(name, pool, user, backend_name):
+        return {"host": f"{node}@{name}#{backend_name}", "name": backend_name, "type": "rbd", "fsid": facts["fsid"],
+                "pool": pool, "user": user, "ceph_conf": facts["conf"], "cluster": facts["name"], "store": "ceph"}
+    backends = [rbd("ceph", "volumes", "cinder", "ceph")]
+    backends += [rbd(extra["name"], extra["pool"], extra.get("user", "cinder"),
+                     extra.get("backend_name", extra["name"])) for extra in extra_backends]
+    backends += [{"host": f"{node}@{name}#{array_pool or name}", "name": name, "type": "cinder", "store": name}
+                 for name in layout.ARRAYS]
     stores = [{"id": name, "type": "cinder", "volume_type": name} for name in layout.ARRAYS]
-    stores.insert(1, {"id": "ceph", "type": "rbd", "fsid": fsid, "pool": "images"})
+    stores.insert(1, {"id": "ceph", "type": "rbd", "fsid": facts["fsid"], "pool": "images"})
     types = [{"name": name, "extra_specs": {"volume_backend_name": name, "image_service:store_id": name}}
              for name in ("netapp", "ceph", "powerstore")]
-    return {"stores": stores, "backends": [ceph] + arrays, "volume_types": types}
+    return {"stores": stores, "backends": backends, "volume_types": types}
 
 
 def image_volume_id(image_id, array):
