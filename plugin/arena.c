@@ -31,6 +31,8 @@ void arena_release(struct arena *arena)
 
     while (block != NULL) {
         struct arena_block *previous = block->previous;
+        if (arena->secret)
+            explicit_bzero(block->data, block->used);
         free(block);
         block = previous;
     }

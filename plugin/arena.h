@@ -19,6 +19,7 @@ struct arena {
     size_t ceiling;           /* total never exceeds it */
     size_t next_block;        /* size of the next block, doubled up to a bound */
     bool full;                /* an allocation failed at the ceiling, not for want of memory */
+    bool secret;              /* set by the user of an arena that holds a password: its memory is wiped when released */
 };
 
 /* first_block: bytes of the first block (made on first use); ceiling: bytes of all blocks together. */

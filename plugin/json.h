@@ -65,6 +65,8 @@ struct json_writer;
 /* A writer whose memory comes from a bounded arena of its own. NULL: no memory. ceiling: bytes of it. */
 struct json_writer *json_writer_new(size_t ceiling);
 void json_writer_free(struct json_writer *writer);
+/* What will be written holds a password: the writer wipes its memory when it is freed. */
+void json_writer_is_secret(struct json_writer *writer);
 
 /* Each is a no-op after the first failure, which json_writer_finish() reports. A NULL string is written as null. */
 void json_begin_object(struct json_writer *writer);

@@ -62,6 +62,11 @@ void json_writer_free(struct json_writer *writer)
     free(writer);
 }
 
+void json_writer_is_secret(struct json_writer *writer)
+{
+    writer->arena.secret = true;
+}
+
 void json_begin_object(struct json_writer *writer)
 {
     WRITE(writer, yajl_gen_map_open(writer->gen));
