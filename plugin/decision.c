@@ -94,6 +94,7 @@ static bool copy_parts(vtclone_decision *to, const vtclone_decision *from)
         !copy_text(&to->arena, &to->volume_type, from->volume_type) ||
         !copy_text(&to->arena, &to->detail, from->detail) ||
         !copy_text(&to->arena, &to->clone.volume, from->clone.volume) ||
+        !copy_text(&to->arena, &to->clone.volume_id, from->clone.volume_id) ||
         !copy_text(&to->arena, &to->clone.engine, from->clone.engine) ||
         !copy_text(&to->arena, &to->clone.engine_reason, from->clone.engine_reason) ||
         !copy_text(&to->arena, &to->clone.parent, from->clone.parent))

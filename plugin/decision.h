@@ -33,10 +33,11 @@ struct backend_result {
 /* What a clone did; all zero in a decision that only resolves. */
 struct clone_report {
     const char *volume;
+    const char *volume_id;     /* of a volume that Cinder made */
     int64_t size_gib;
-    const char *engine;        /* "librbd" or "direct" */
+    const char *engine;        /* "librbd", "direct" or "cinder" */
     const char *engine_reason; /* why that engine, where it was chosen */
-    const char *parent;        /* POOL/IMAGE@SNAP */
+    const char *parent;        /* POOL/IMAGE@SNAP, or the id of the image volume */
     double elapsed_ms;
     bool existed; /* the volume already was this clone */
 };

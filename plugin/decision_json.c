@@ -70,6 +70,8 @@ static void write_clone(struct json_writer *json, const struct clone_report *clo
     char elapsed[32];
 
     json_pair(json, "volume", clone->volume);
+    if (clone->volume_id != NULL)
+        json_pair(json, "volume_id", clone->volume_id);
     json_pair_int(json, "size_gib", clone->size_gib);
     json_pair(json, "engine", clone->engine);
     json_pair(json, "engine_reason", clone->engine_reason);

@@ -57,6 +57,7 @@ static int32_t read_store(vtclone_site *site, const struct json *entry, vtclone_
         { "volume_type", &store.volume_type, VTCLONE_MAX_NAME_BYTES },
         { "fsid", &store.fsid, VTCLONE_MAX_NAME_BYTES },
         { "pool", &store.pool, VTCLONE_MAX_NAME_BYTES },
+        { "derived_from", &store.derived_from, VTCLONE_MAX_NAME_BYTES },
     };
     int32_t code = json_expect(entry, JSON_OBJECT, WHAT, err);
 
@@ -134,6 +135,7 @@ static int32_t read_backend(vtclone_site *site, const struct json *entry, vtclon
         { "cluster", &backend.cluster, VTCLONE_MAX_NAME_BYTES },
         { "store", &backend.store, VTCLONE_MAX_NAME_BYTES },
         { "cluster_name", &backend.cluster_name, VTCLONE_MAX_NAME_BYTES },
+        { "derived_from", &backend.derived_from, VTCLONE_MAX_NAME_BYTES },
     };
     int32_t code = json_expect(entry, JSON_OBJECT, WHAT, err);
 
@@ -166,10 +168,13 @@ static int32_t read_type(vtclone_site *site, const struct json *entry, vtclone_e
         { "volume_backend_name", &type.backend_name, 4 * VTCLONE_MAX_NAME_BYTES },
         { "image_service:store_id", &type.store_id, VTCLONE_MAX_NAME_BYTES },
     };
+    const struct text_member own[] = { { "derived_from", &type.derived_from, VTCLONE_MAX_NAME_BYTES } };
     int32_t code = json_expect(entry, JSON_OBJECT, WHAT, err);
 
     if (code == VTCLONE_OK)
         code = json_need_string(entry, "name", VTCLONE_MAX_NAME_BYTES, &type.name, WHAT, err);
+    if (code == VTCLONE_OK)
+        code = read_texts(entry, own, 1, err);
     if (code == VTCLONE_OK)
         code = json_opt_list(entry, "extra_specs", JSON_OBJECT, VTCLONE_MAX_VALUES, "VTCLONE_MAX_VALUES", &specs,
                              WHAT, err);
@@ -336,6 +341,7 @@ int32_t vtclone_site_backend(const vtclone_site *site, size_t index, vtclone_bac
         .ceph_conf = backend->ceph_conf,
         .cluster = backend->cluster,
         .store = backend->store,
+        .derived_from = backend->derived_from,
     };
     sized_write(out, out->size, &info, sizeof(info));
     return VTCLONE_OK;

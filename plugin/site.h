@@ -21,6 +21,7 @@ struct store {
     const char *volume_type; /* cinder: the type of its image volumes, or NULL */
     const char *fsid;        /* rbd; NULL where Glance does not say (before 2025.1): any cluster of the site */
     const char *pool;        /* rbd */
+    const char *derived_from; /* where a live site has it from, or NULL */
 };
 
 enum backend_type { BACKEND_RBD, BACKEND_CINDER };
@@ -38,12 +39,14 @@ struct backend {
     const char *cluster_name; /* Cinder's active/active cluster, or NULL */
     bool clone_across_pools;
     int64_t chunk_size_mib;   /* rbd: rbd_store_chunk_size in MiB; 4 where the site says nothing, as in Cinder */
+    const char *derived_from; /* where a live site has it from, or NULL */
 };
 
 struct volume_type {
     const char *name;
     const char *backend_name; /* extra spec volume_backend_name, or NULL: every backend serves the type */
     const char *store_id;     /* extra spec image_service:store_id, or NULL */
+    const char *derived_from; /* where a live site has it from, or NULL */
 };
 
 struct vtclone_site {
