@@ -1,7 +1,7 @@
 /*
  * cli_common.c - what the subcommands of vtclone share: options, documents from files, errors and exit statuses.
  */
-#include "cli_common.h"
+#include "cli_cloud.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -225,8 +225,10 @@ static int32_t check_files(const struct cli_request *request, vtclone_error *err
     const char *files[] = { request->site, request->image, request->image_volumes };
     int standard = 0;
 
-    if (request->site == NULL || request->image == NULL)
-        return cli_fail(err, "--site FILE and --image FILE are needed");
+    if (request->image_id != NULL && request->image != NULL)
+        return cli_fail(err, "either --image or --image-id, not both");
+    if (request->image_id == NULL && (request->site == NULL || request->image == NULL))
+        return cli_fail(err, "--site FILE and --image FILE are needed, or --image-id UUID for live services");
     if (request->volume_type == NULL)
         return cli_fail(err, "--volume-type NAME is needed");
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
@@ -236,11 +238,26 @@ static int32_t check_files(const struct cli_request *request, vtclone_error *err
     return VTCLONE_OK;
 }
 
-int32_t cli_resolve(const struct cli_request *request, vtclone_decision **out, vtclone_error *err)
+/* With the live services of the environment. */
+static int32_t resolve_once(const struct cli_request *request, bool copy, vtclone_decision **out, vtclone_error *err)
+{
+    vtclone_cloud *cloud;
+    int32_t code = cli_cloud_open(request->site, 0, &cloud, err);
+
+    if (code != VTCLONE_OK)
+        return code;
+    code = cli_resolve_live(request, cloud, copy, out, err);
+    vtclone_cloud_free(cloud);
+    return code;
+}
+
+int32_t cli_resolve(const struct cli_request *request, bool copy, vtclone_decision **out, vtclone_error *err)
 {
     struct cli_text site = { 0 }, image = { 0 }, volumes = { 0 };
     int32_t code = check_files(request, err);
 
+    if (code == VTCLONE_OK && request->image_id != NULL)
+        return resolve_once(request, copy, out, err);
     if (code == VTCLONE_OK)
         code = cli_read_file(request->site, "site", &site, err);
     if (code == VTCLONE_OK)

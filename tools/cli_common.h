@@ -81,8 +81,9 @@ enum {
     { "owner-rule", required_argument, NULL, CLI_OPT_OWNER_RULE },            \
     { "help", no_argument, NULL, 'h' }
 
-/* Resolves the request from its files; the caller frees *out. */
-int32_t cli_resolve(const struct cli_request *request, vtclone_decision **out, vtclone_error *err);
+/* Resolves the request from its files, or by the live services where it has an image id (copy: Glance
+ * copies the image where it is missing). The caller frees *out. */
+int32_t cli_resolve(const struct cli_request *request, bool copy, vtclone_decision **out, vtclone_error *err);
 
 /* Prints a decision as JSON (one line). */
 int32_t cli_print_json(const vtclone_decision *decision, vtclone_error *err);
@@ -93,5 +94,7 @@ int32_t cli_print_table(const vtclone_decision *decision, vtclone_error *err);
 int cmd_resolve(int argc, char **argv);
 int cmd_clone(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_stores(int argc, char **argv);
+int cmd_copy(int argc, char **argv);
 
 #endif

@@ -9,7 +9,9 @@ static const char usage[] =
     "usage: vtclone resolve --site FILE --image FILE --volume-type NAME [--backend HOST] [--size GIB] [--project ID]\n"
     "                       [--image-volumes FILE] [--signed-images deny|allow] [--owner-rule cinder|paired]\n"
     "                       [--format table|json]\n"
-    "FILE may be - (standard input). Exit status: 0 found, 2 usage or bad input, 3 a miss, 4 a service failed.\n";
+    "       vtclone resolve --image-id UUID --volume-type NAME [--site FILE] [OPTION...]\n"
+    "FILE may be - (standard input). With --image-id the services of the OS_* environment are asked, and entries of the\n"
+    "site file win over what they say. Exit status: 0 found, 2 usage or bad input, 3 a miss, 4 a service failed.\n";
 
 int cmd_resolve(int argc, char **argv)
 {
@@ -28,7 +30,7 @@ int cmd_resolve(int argc, char **argv)
             return cli_report_error("vtclone resolve", &err, request.json);
     }
     int32_t code = optind < argc ? cli_fail(&err, "unexpected argument %s", argv[optind])
-                                 : cli_resolve(&request, &decision, &err);
+                                 : cli_resolve(&request, false, &decision, &err);
     if (code == VTCLONE_OK)
         code = request.json ? cli_print_json(decision, &err) : cli_print_table(decision, &err);
     int status = code != VTCLONE_OK                                              ? cli_report_error("vtclone resolve", &err, request.json)

@@ -14,6 +14,8 @@ static const struct command {
     { "resolve", cmd_resolve, "say which location of an image serves a volume type, and why the others do not" },
     { "clone", cmd_clone, "resolve, then make the volume" },
     { "doctor", cmd_doctor, "say what of a deployment works for cloning, and what to change" },
+    { "stores", cmd_stores, "show which store stands beside which backend and serves which volume type" },
+    { "copy", cmd_copy, "have Glance copy an image into stores" },
 };
 
 static void usage(FILE *to)

@@ -1,0 +1,137 @@
+/*
+ * cmd_stores.c - vtclone stores: which store stands beside which backend and serves which type, and what that was derived
+ * from. Its JSON is a site document: vtclone stores --format json > site.json.
+ */
+#include "cli_cloud.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: vtclone stores [--site FILE] [--format table|json]\n"
+    "Asks the services of the OS_* environment. Entries of the site file win over live ones; the JSON is a site file.\n"
+    "Exit status: 0 done, 2 usage or bad input, 4 a service failed.\n";
+
+static const char *or_dash(const char *text)
+{
+    return text != NULL && text[0] != '\0' ? text : "-";
+}
+
+/* Names of the types that a backend serves because they name it, in one line. */
+static void print_types(const vtclone_site *site, size_t backend)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < vtclone_site_type_count(site); i++) {
+        vtclone_type_info type = { .size = sizeof(type) };
+        if (vtclone_site_type(site, i, &type, NULL) != VTCLONE_OK || !vtclone_site_serves(site, backend, i))
+            continue;
+        printf("%s%s%s", any ? ", " : "", type.name, type.backend_name == NULL ? " (any backend)" : "");
+        any = true;
+    }
+    printf("%s\n", any ? "" : "-");
+}
+
+static int width_of_hosts(const vtclone_site *site)
+{
+    int width = 7;
+
+    for (size_t i = 0; i < vtclone_site_backend_count(site); i++) {
+        vtclone_backend_info backend = { .size = sizeof(backend) };
+        if (vtclone_site_backend(site, i, &backend, NULL) == VTCLONE_OK && (int)strlen(backend.host) > width)
+            width = (int)strlen(backend.host);
+    }
+    return width;
+}
+
+static void print_backends(const vtclone_site *site)
+{
+    const int width = width_of_hosts(site);
+
+    printf("%-*s  %-6s  %-12s  VOLUME TYPES\n", width, "BACKEND", "METHOD", "STORE");
+    for (size_t i = 0; i < vtclone_site_backend_count(site); i++) {
+        vtclone_backend_info backend = { .size = sizeof(backend) };
+        if (vtclone_site_backend(site, i, &backend, NULL) != VTCLONE_OK)
+            continue;
+        printf("%-*s  %-6s  %-12s  ", width, backend.host, backend.type, or_dash(backend.store));
+        print_types(site, i);
+        printf("%*s  from %s\n", width, "", or_dash(backend.derived_from));
+    }
+}
+
+static void print_stores(const vtclone_site *site)
+{
+    printf("\n%-12s  %-8s  %-24s  FROM\n", "STORE", "TYPE", "WHERE");
+    for (size_t i = 0; i < vtclone_site_store_count(site); i++) {
+        vtclone_store_info store = { .size = sizeof(store) };
+        char where[600];
+
+        if (vtclone_site_store(site, i, &store, NULL) != VTCLONE_OK)
+            continue;
+        if (store.pool != NULL)
+            snprintf(where, sizeof(where), "pool %s%s%s", store.pool, store.fsid != NULL ? " of " : "",
+                     store.fsid != NULL ? store.fsid : "");
+        else if (store.volume_type != NULL)
+            snprintf(where, sizeof(where), "volumes of type %s", store.volume_type);
+        else
+            snprintf(where, sizeof(where), "-");
+        printf("%-12s  %-8s  %-24s  %s\n", store.id, store.type, where, or_dash(store.derived_from));
+    }
+}
+
+static int32_t print(vtclone_cloud *cloud, bool json, vtclone_error *err)
+{
+    vtclone_site *site;
+    char *text;
+
+    if (json) {
+        int32_t code = vtclone_cloud_site_json(cloud, &text, NULL, err);
+        if (code != VTCLONE_OK)
+            return code;
+        puts(text);
+        vtclone_string_free(text);
+        return VTCLONE_OK;
+    }
+    int32_t code = vtclone_cloud_site(cloud, &site, err);
+    if (code != VTCLONE_OK)
+        return code;
+    print_backends(site);
+    print_stores(site);
+    vtclone_site_free(site);
+    return VTCLONE_OK;
+}
+
+int cmd_stores(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "site", required_argument, NULL, 's' },
+        { "format", required_argument, NULL, 'f' },
+        { "help", no_argument, NULL, 'h' },
+        { 0 },
+    };
+    vtclone_error err = { 0 };
+    vtclone_cloud *cloud = NULL;
+    const char *site = NULL;
+    bool json = false;
+    int32_t code = VTCLONE_OK;
+    int option;
+
+    while (code == VTCLONE_OK && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (option == 'h')
+            return fputs(usage, stdout), CLI_OK;
+        if (option == '?')
+            return fputs(usage, stderr), CLI_USAGE;
+        if (option == 's')
+            site = optarg;
+        else
+            code = cli_format(optarg, &json, &err);
+    }
+    if (code == VTCLONE_OK && optind < argc)
+        code = cli_fail(&err, "unexpected argument %s", argv[optind]);
+    if (code == VTCLONE_OK)
+        code = cli_cloud_open(site, 0, &cloud, &err);
+    if (code == VTCLONE_OK)
+        code = print(cloud, json, &err);
+    vtclone_cloud_free(cloud);
+    return code == VTCLONE_OK ? CLI_OK : cli_report_error("vtclone stores", &err, json);
+}
