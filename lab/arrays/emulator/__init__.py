@@ -1,0 +1,1 @@
+"""Emulated management interfaces of storage arrays: see lab/arrays/README.md."""

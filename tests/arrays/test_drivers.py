@@ -1,0 +1,203 @@
+"""Cinder's NetApp (NFS and iSCSI) and PowerStore drivers do their work on the emulated arrays."""
+
+import os
+
+import pytest
+
+BACKENDS = ("netapp", "netapp-san", "powerstore")
+POOL = {"netapp": "127.0.0.1:/nfs1", "netapp-san": "san1", "powerstore": "powerstore"}
+GIB = 1 << 30
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request, backends):
+    return backends(request.param)
+
+
+@pytest.fixture
+def pool(backend):
+    return POOL[backend.name]
+
+
+def put(path, text=b"bytes of the image", offset=4096):
+    with open(path, "r+b") as stream:
+        stream.seek(offset)
+        stream.write(text)
+
+
+def get(path, count=18, offset=4096):
+    with open(path, "rb") as stream:
+        stream.seek(offset)
+        return stream.read(count)
+
+
+def test_the_pools_are_the_arrays_own(backend):
+    names = {"netapp": {"127.0.0.1:/nfs1", "127.0.0.1:/nfs2"}, "netapp-san": {"san1", "san2"},
+             "powerstore": {"powerstore"}}
+    pools = backend.pools()
+    assert {pool["pool_name"] for pool in pools} == names[backend.name]
+    assert all(pool["total_capacity_gb"] > pool["free_capacity_gb"] - 1 > 400 for pool in pools)
+
+
+def test_a_volume_is_a_sparse_file_of_its_size_until_it_is_deleted(backend, pool):
+    volume = backend.made(pool, 2)
+    status = os.stat(backend.path(volume))
+    assert status.st_size == 2 * GIB and status.st_blocks * 512 < 1 << 20
+    backend.driver.delete_volume(volume)
+    assert backend.path(volume) is None
+
+
+def test_a_clone_is_one_call_and_has_bytes_of_its_own(backend, pool):
+    source = backend.made(pool)
+    put(backend.path(source))
+    since = backend.array.mark()
+    clone = backend.clone(source)
+    assert len(backend.array.clones(since)) == 1
+    assert get(backend.path(clone)) == b"bytes of the image"
+    put(backend.path(clone), b"other bytes")
+    assert get(backend.path(source)) == b"bytes of the image"
+    for volume in (clone, source):
+        backend.driver.delete_volume(volume)
+    assert backend.path(clone) is None and backend.path(source) is None
+
+
+def test_a_larger_clone_is_grown(backend, pool):
+    source = backend.made(pool)
+    put(backend.path(source))
+    clone = backend.clone(source, 3)
+    assert os.stat(backend.path(clone)).st_size == 3 * GIB
+    assert get(backend.path(clone)) == b"bytes of the image"
+    backend.driver.extend_volume(clone, 4)
+    assert os.stat(backend.path(clone)).st_size == 4 * GIB
+
+
+def test_a_clone_stays_in_the_pool_of_its_source(backend, pool):
+    other = {"127.0.0.1:/nfs1": "127.0.0.1:/nfs2", "san1": "san2"}.get(pool)
+    source = backend.made(pool)
+    clone = backend.clone(source, pool=other or pool)
+    assert os.path.dirname(backend.path(clone)) == os.path.dirname(backend.path(source))
+
+
+def test_wrong_credentials_are_refused(backend, pool, lab):
+    from cinder import exception
+    from cinder.volume.drivers.netapp.dataontap.client import api
+    if backend.name == "powerstore":
+        client = backend.driver.adapter.client
+        attribute = "rest_password"
+    else:
+        library = backend.driver if backend.name == "netapp" else backend.driver.library
+        client, attribute = library.zapi_client.connection, "_password"
+    good = getattr(client, attribute)
+    setattr(client, attribute, "wrong")
+    client._refresh_conn = True
+    client._opener = None
+    try:
+        with pytest.raises((exception.VolumeBackendAPIException, api.NaApiError)):
+            backend.pools()
+    finally:
+        setattr(client, attribute, good)
+        client._opener = None
+    assert backend.pools()
+
+
+FAULTS = [{"how": "error"}, {"how": "error-after"}, {"how": "drop"}, {"how": "drop-after"}]
+
+
+def clone_call(backend):
+    return "POST /volume/{id}/clone" if backend.name == "powerstore" else "clone-create"
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["how"])
+def test_the_nth_clone_fails_as_it_was_told_to(backend, pool, fault):
+    source = backend.made(pool)
+    backend.array.control([{"call": clone_call(backend), "nth": 2, **fault}])
+    backend.clone(source)
+    volume = backend.volume(pool)
+    with pytest.raises(Exception) as caught:
+        backend.driver.create_cloned_volume(volume, source)
+    assert not isinstance(caught.value, AssertionError)
+    assert (backend.path(volume) is not None) == fault["how"].endswith("-after")
+    backend.clone(source)
+    assert backend.array.state()["faults"][0]["made"] == 1
+
+
+def test_a_full_array_reports_no_space_and_makes_nothing(backend, pool):
+    from cinder import exception
+    source = backend.made(pool)
+    backend.array.control(full=True)
+    assert all(one["free_capacity_gb"] == 0 for one in backend.pools())
+    volume = backend.volume(pool)
+    with pytest.raises(exception.VolumeBackendAPIException):
+        backend.driver.create_cloned_volume(volume, source)
+    assert backend.path(volume) is None
+    backend.array.control()
+    assert all(one["free_capacity_gb"] > 400 for one in backend.pools())
+
+
+def test_a_slow_array_is_slow(backend, pool):
+    source = backend.made(pool)
+    since = backend.array.mark()
+    backend.array.control([{"call": clone_call(backend), "how": "delay", "delay": 0.7, "times": 0}])
+    backend.clone(source)
+    assert backend.array.clones(since)[0]["seconds"] >= 0.7
+
+
+def test_snapshots_and_volumes_from_them(backend, pool):
+    from cinder import objects
+    source = backend.made(pool)
+    put(backend.path(source))
+    snapshot = objects.Snapshot(backend.context, volume_id=source.id, volume_size=1, status="creating",
+                                project_id="project", user_id="user", display_name="s")
+    snapshot.create()
+    backend.driver.create_snapshot(snapshot)
+    put(backend.path(source), b"changed afterwards")
+    volume = backend.volume(pool)
+    backend.keep(volume, backend.driver.create_volume_from_snapshot(volume, snapshot))
+    assert get(backend.path(volume)) == b"bytes of the image"
+    backend.driver.delete_snapshot(snapshot)
+    assert snapshot.name not in backend.array.volume_names()
+
+
+def test_an_iscsi_volume_is_mapped_to_its_host_and_back(backends, lab):
+    from os_brick.initiator import connector
+    import sys
+    from labkit import arrays
+    sys.path.insert(1, arrays.CODE)
+    import initiator
+    initiator.install()
+    properties = connector.get_connector_properties("sudo", "127.0.0.1", False, False)
+    for name in ("netapp-san", "powerstore"):
+        backend = backends(name)
+        volume = backend.made(POOL[name])
+        connection = backend.driver.initialize_connection(volume, properties)
+        conn = connector.InitiatorConnector.factory(connection["driver_volume_type"], "sudo")
+        device = conn.connect_volume(connection["data"])
+        assert os.path.samefile(device["path"], backend.path(volume))
+        with open(device["path"], "wb") as stream:      # cuts a file; a LUN keeps its size
+            stream.write(b"data")
+        conn.disconnect_volume(connection["data"], device)
+        backend.driver.terminate_connection(volume, properties)
+        assert os.stat(backend.path(volume)).st_size == GIB
+        with pytest.raises(Exception):
+            conn.connect_volume(connection["data"])
+        backend.driver.delete_volume(volume)
+
+
+def test_qos_policy_groups_follow_the_volume(backends):
+    from cinder.volume import qos_specs
+    from cinder.volume import volume_types
+    for name in ("netapp", "netapp-san"):
+        backend = backends(name)
+        specs = qos_specs.create(backend.context, f"fast-{name}", {"consumer": "back-end", "maxIOPS": "1000"})
+        made = volume_types.create(backend.context, f"fast-{name}", {})
+        qos_specs.associate_qos_with_type(backend.context, specs.id, made["id"])
+        source = backend.made(POOL[name])
+        volume = backend.volume(POOL[name], volume_type_id=made["id"])
+        backend.keep(volume, backend.driver.create_cloned_volume(volume, source))
+        policy = f"openstack-{volume.id}"
+        known = backend.array.known()
+        assert known["qos"][policy]["limits"]["max-throughput"] == "1000iops"
+        if name == "netapp":
+            assert known["file_qos"][f"/vol/nfs1/{volume.name}"] == policy
+        backend.driver.delete_volume(volume)
+        assert policy not in backend.array.known()["qos"]
