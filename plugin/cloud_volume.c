@@ -54,7 +54,7 @@ static int32_t get_status(struct making *making, const struct call *call, char s
 
 static int32_t wait_available(struct making *making, vtclone_error *err)
 {
-    char status[64], what[160];
+    char status[64], what[200];
     uint32_t wait = LOOK_FIRST_MS;
 
     for (;;) {

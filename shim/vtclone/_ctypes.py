@@ -23,7 +23,7 @@ class ErrorStruct(ctypes.Structure):
 class BackendInfo(ctypes.Structure):
     _fields_ = [("size", c_size_t), ("host", c_char_p), ("name", c_char_p), ("type", c_char_p), ("fsid", c_char_p),
                 ("pool", c_char_p), ("user", c_char_p), ("ceph_conf", c_char_p), ("cluster", c_char_p),
-                ("store", c_char_p)]
+                ("store", c_char_p), ("derived_from", c_char_p)]
 
 
 class ResolveOptions(ctypes.Structure):
@@ -52,11 +52,58 @@ class CloneOptions(ctypes.Structure):
     _fields_ = [("size", c_size_t), ("engine", c_int32), ("timeout_ms", c_uint32)]
 
 
+class StoreInfo(ctypes.Structure):
+    _fields_ = [("size", c_size_t), ("id", c_char_p), ("type", c_char_p), ("volume_type", c_char_p),
+                ("fsid", c_char_p), ("pool", c_char_p), ("derived_from", c_char_p)]
+
+
+class TypeInfo(ctypes.Structure):
+    _fields_ = [("size", c_size_t), ("name", c_char_p), ("backend_name", c_char_p), ("store_id", c_char_p),
+                ("derived_from", c_char_p)]
+
+
+class CloudOptions(ctypes.Structure):
+    _fields_ = [("size", c_size_t)] + [(name, c_char_p) for name in (
+        "auth_url", "username", "user_id", "user_domain_name", "user_domain_id", "password", "project_name",
+        "project_id", "project_domain_name", "project_domain_id", "application_credential_id",
+        "application_credential_name", "application_credential_secret", "token", "region", "interface_name",
+        "image_endpoint", "volume_endpoint", "ca_file")] + [
+        ("insecure", c_int32), ("debug_fd", c_int32), ("connect_timeout_ms", c_uint32),
+        ("call_timeout_ms", c_uint32), ("timeout_ms", c_uint32), ("site_ttl_ms", c_uint32),
+        ("volume_ttl_ms", c_uint32), ("site", c_char_p), ("site_len", c_size_t)]
+
+
+class CloudStats(ctypes.Structure):
+    _fields_ = [("size", c_size_t), ("requests", c_uint64), ("connects", c_uint64), ("retries", c_uint64),
+                ("tokens", c_uint64), ("copies", c_uint64)]
+
+
+class CopyProgress(ctypes.Structure):
+    _fields_ = [("copied_bytes", c_int64), ("total_bytes", c_int64), ("state", c_int32), ("reserved", c_int32)]
+
+
+class CopyOptions(ctypes.Structure):
+    _fields_ = [("size", c_size_t), ("timeout_ms", c_uint32), ("no_wait", c_int32), ("cancel_fd", c_int32),
+                ("user_token", c_char_p), ("progress", POINTER(CopyProgress))]
+
+
+class CopyResult(ctypes.Structure):
+    _fields_ = [("size", c_size_t), ("started", c_int32), ("complete", c_int32), ("image_bytes", c_int64)]
+
+
+class VolumeOptions(ctypes.Structure):
+    _fields_ = [("size", c_size_t), ("volume_type", c_char_p), ("availability_zone", c_char_p),
+                ("timeout_ms", c_uint32), ("cancel_fd", c_int32)]
+
+
 #: Struct mirrors by their C names.
 STRUCTS = {
     "vtclone_error": ErrorStruct, "vtclone_backend_info": BackendInfo, "vtclone_resolve_options": ResolveOptions,
     "vtclone_candidate_info": CandidateInfo, "vtclone_options": Options, "vtclone_stats": Stats,
-    "vtclone_clone_options": CloneOptions,
+    "vtclone_clone_options": CloneOptions, "vtclone_store_info": StoreInfo, "vtclone_type_info": TypeInfo,
+    "vtclone_cloud_options": CloudOptions, "vtclone_cloud_stats": CloudStats,
+    "vtclone_copy_progress": CopyProgress, "vtclone_copy_options": CopyOptions, "vtclone_copy_result": CopyResult,
+    "vtclone_volume_options": VolumeOptions,
 }
 
 SIGNED_IMAGES = {"deny": 0, "allow": 1}
@@ -96,6 +143,27 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "vtclone_free": (None, [c_void_p]),
     "vtclone_get_stats": (c_int32, [c_void_p, POINTER(Stats), _ERR]),
     "vtclone_clone": (c_int32, [c_void_p, c_void_p, c_char_p, c_int64, POINTER(CloneOptions), _OUT, _ERR]),
+    "vtclone_certify": (c_int32, [c_void_p, c_void_p, c_char_p, c_char_p, c_char_p, _OUT, _ERR]),
+    "vtclone_site_store_count": (c_size_t, [c_void_p]),
+    "vtclone_site_store": (c_int32, [c_void_p, c_size_t, POINTER(StoreInfo), _ERR]),
+    "vtclone_site_type_count": (c_size_t, [c_void_p]),
+    "vtclone_site_type": (c_int32, [c_void_p, c_size_t, POINTER(TypeInfo), _ERR]),
+    "vtclone_site_serves": (c_int32, [c_void_p, c_size_t, c_size_t]),
+    "vtclone_cloud_options_from_env": (c_int32, [POINTER(CloudOptions), _ERR]),
+    "vtclone_cloud_open": (c_int32, [POINTER(CloudOptions), _OUT, _ERR]),
+    "vtclone_cloud_free": (None, [c_void_p]),
+    "vtclone_cloud_get_stats": (c_int32, [c_void_p, POINTER(CloudStats), _ERR]),
+    "vtclone_cloud_site": (c_int32, [c_void_p, _OUT, _ERR]),
+    "vtclone_cloud_site_json": (c_int32, [c_void_p, _OUT, POINTER(c_size_t), _ERR]),
+    "vtclone_cloud_image": (c_int32, [c_void_p, c_char_p, c_char_p, _OUT, POINTER(c_size_t), _ERR]),
+    "vtclone_cloud_resolve": (c_int32, [c_void_p, c_void_p, c_char_p, c_char_p, POINTER(ResolveOptions), _OUT, _ERR]),
+    "vtclone_cloud_copy": (c_int32, [c_void_p, c_char_p, POINTER(c_char_p), c_size_t, POINTER(CopyOptions),
+                                     POINTER(CopyResult), _ERR]),
+    "vtclone_cloud_resolve_or_copy": (c_int32, [c_void_p, c_void_p, c_char_p, c_char_p, POINTER(ResolveOptions),
+                                                POINTER(CopyOptions), _OUT, _ERR]),
+    "vtclone_cloud_clone_volume": (c_int32, [c_void_p, c_void_p, c_char_p, c_int64, POINTER(VolumeOptions), _OUT,
+                                             _ERR]),
+    "vtclone_decision_volume_id": (c_char_p, [c_void_p]),
 }
 
 _library: Optional[ctypes.CDLL] = None
