@@ -16,6 +16,8 @@ ROLE = "mariadb"
 SCHEMAS = ("keystone", "glance", "cinder")
 VERSIONED = ("mariadb-server-core", "python3-keystone", "python3-glance", "python3-cinder")
 
+CONTENT = b"2"      # counts the changes of what a prepared database holds
+
 
 def socket_path(state):
     return os.path.join(state, "db", "sock")
@@ -30,7 +32,7 @@ def cache_folder():
     done = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *VERSIONED], capture_output=True)
     if done.returncode:
         return None
-    key = hashlib.sha256(done.stdout + b"1").hexdigest()[:16]
+    key = hashlib.sha256(done.stdout + CONTENT).hexdigest()[:16]
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return os.path.join(home, "vtclone-lab", "db-" + key)
 

@@ -158,6 +158,8 @@ def cinder(facts, daemon):
         "allowed_direct_url_schemes": "cinder",
         "enabled_backends": ",".join(["netapp", "ceph", "powerstore"] + [backend["name"] for backend in extra]),
         "default_volume_type": "netapp",
+        # these become rows when the database is made (database.py: a change needs another cache key)
+        "quota_volumes": "-1", "quota_snapshots": "-1", "quota_gigabytes": "-1",
         "scheduler_driver_init_wait_time": "1",
         "graceful_shutdown_timeout": "5",
     })
