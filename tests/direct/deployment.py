@@ -1,9 +1,11 @@
-"""What the tests of the direct engine share: a scratch Ceph, parents in it, and images read object by object."""
+"""What the tests of the direct engine share: a scratch Ceph, parents in it, and images read object by object. The modules
+that it imports are for the tests as well (d.time, d.re, ...)."""
 
 import contextlib
 import json
 import os
 import pathlib
+import re
 import struct
 import subprocess
 import sys
