@@ -22,7 +22,7 @@ flavour_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fn
 flavour_tsan := -fsanitize=thread -O1
 flavour_cov := --coverage -O0 -fprofile-update=atomic
 # Faults at chosen moments, for tests (plugin/fault.h).
-flavour_faults := -DVTCLONE_FAULTS
+flavour_faults := -DVTCLONE_FAULTS -fsanitize=address,undefined -fno-sanitize-recover=undefined -O1
 flavour_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
 flavour_flags := $(flavour_$(FLAVOUR))
 
@@ -36,6 +36,9 @@ warnings := -Wall -Wextra -Wshadow -Wcast-qual -Wformat=2 -Wstrict-prototypes -W
 hardening := -fstack-protector-strong $(if $(FLAVOUR),,-D_FORTIFY_SOURCE=2) -fPIC -fvisibility=hidden
 # Calls that have no bound fail the build.
 banned := -include plugin/banned.h
+
+# Where the programs look for the library before the system's places; a distribution's package sets it to nothing.
+RUNPATH ?= -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib'
 
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(warnings) $(hardening) $(banned) -Iinclude -Iplugin -DVTCLONE_BUILD -D_GNU_SOURCE \
@@ -70,13 +73,14 @@ $(BUILD)/libvtclone.so.1: $(lib_objects) plugin/libvtclone.map
 doctor_objects := $(patsubst %,$(BUILD)/plugin/%.o,json_read json_write arena yajl_arena strbuf error)
 $(BUILD)/vtclone: $(BUILD)/tools/vtclone.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/cmd_*.c tools/cli_*.c tools/doctor_*.c)) \
 		$(doctor_objects) $(BUILD)/libvtclone.so.1
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lrados -lyajl -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lrados -lyajl $(RUNPATH)
 
 $(BUILD)/vtclone-bench: $(BUILD)/tools/vtclone_bench.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/bench_*.c tools/cli_*.c)) $(BUILD)/libvtclone.so.1
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lyajl -lpthread -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lyajl -lpthread $(RUNPATH)
 
 -include $(lib_objects:.o=.d) $(tool_objects:.o=.d)
 
+include packaging/packaging.mk
 include tests/tests.mk
 
 # ---- installing ----
@@ -104,6 +108,7 @@ install: all ## PREFIX=/usr/local, DESTDIR= for packages
 	install -m 644 include/vtclone.h $(DESTDIR)$(PREFIX)/include/vtclone.h
 	install -m 755 $(programs) $(DESTDIR)$(PREFIX)/bin/
 	printf '%s\n' "$$pkgconfig" >$(DESTDIR)$(LIBDIR)/pkgconfig/vtclone.pc
+	if command -v scdoc >/dev/null; then $(MAKE) --no-print-directory install-docs; fi
 
 # ---- the story ----
 
@@ -114,7 +119,7 @@ demo: ## installs what is missing, runs the main job on real services, prints wh
 	@if [ -x lab/demo-openstack ]; then lab/demo-openstack; fi
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile tests/tests.mk | sort | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile packaging/packaging.mk tests/tests.mk tests/*/*.mk | sort | expand -t 14
 
 clean: ## removes build/
 	rm -rf build

@@ -111,7 +111,8 @@ struct facts {
     struct backend_fact *backends;
     struct type_fact *types;
     size_t store_count, backend_count, type_count;
-    bool has_site; /* from a site document: types are known */
+    bool has_site;      /* from a site document: types are known */
+    vtclone_site *site; /* that document as the library has it; freed by who made the facts */
 };
 
 /* From a site document, after vtclone_site_parse() found it good. */
@@ -140,5 +141,16 @@ void check_facts(struct report *report, const struct facts *facts, const struct 
 int32_t check_images(struct report *report, const struct facts *facts, const struct cli_text *images,
                      const struct cli_text *volumes, vtclone_error *err);
 void check_ceph(struct report *report, const struct facts *facts);
+/* Which engine serves each rbd backend; makes and removes scratch clones. VTCLONE_E_INVALID without a site. */
+int32_t check_engines(struct report *report, const struct facts *facts, vtclone_error *err);
+
+/* ---- live services ---- */
+
+/* The site that Glance and Cinder tell, file (or NULL) over it; a service that fails is a finding, not a failure. The
+ * caller frees *cloud. */
+int32_t live_site(struct report *report, const char *file, vtclone_cloud **cloud, struct facts *facts,
+                  vtclone_error *err);
+int32_t live_image(struct report *report, vtclone_cloud *cloud, const char *image_id, const struct facts *facts,
+                   const struct cli_text *volumes, vtclone_error *err);
 
 #endif

@@ -64,12 +64,10 @@ static void read_site(const struct json *root, struct facts *facts)
 int32_t facts_from_site(struct report *report, const char *text, size_t len, struct facts *facts, vtclone_error *err)
 {
     struct json *root;
-    vtclone_site *site;
-    int32_t code = vtclone_site_parse(text, len, &site, err);
+    int32_t code = vtclone_site_parse(text, len, &facts->site, err);
 
     if (code != VTCLONE_OK)
         return code;
-    vtclone_site_free(site);
     code = json_parse(&report->arena, "site", text, len, &root, err);
     if (code == VTCLONE_OK)
         code = new_list(report, root, "stores", sizeof(*facts->stores), (void **)&facts->stores, &facts->store_count,

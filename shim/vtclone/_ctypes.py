@@ -169,8 +169,14 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
 _library: Optional[ctypes.CDLL] = None
 
 
+def _bundled() -> Optional[str]:
+    """The library inside this package, where it came as a wheel."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), SONAME)
+    return path if os.path.exists(path) else None
+
+
 def _load() -> ctypes.CDLL:
-    path = os.environ.get("VTCLONE_LIBRARY") or SONAME
+    path = os.environ.get("VTCLONE_LIBRARY") or _bundled() or SONAME
     try:
         lib = ctypes.CDLL(path)
     except OSError as err:

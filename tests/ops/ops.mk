@@ -2,5 +2,6 @@
 SUITES += ops
 
 .PHONY: check-ops
-check-ops: $(BUILD)/vtclone ## doctor, documents, rules (starts a scratch Ceph of its own)
-	$(Q)VTCLONE_PROGRAM=$(CURDIR)/$(BUILD)/vtclone $(pytest) tests/ops $(PYTEST_ARGS)
+check-ops: all man ## doctor, manual pages, alert rules (starts a scratch Ceph and a Prometheus of its own)
+	@lab/deps openstack rules
+	$(Q)VTCLONE_BUILD=$(CURDIR)/$(BUILD) VTCLONE_PROGRAM=$(CURDIR)/$(BUILD)/vtclone $(pytest) tests/ops $(PYTEST_ARGS)
