@@ -22,7 +22,7 @@ flavour_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fn
 flavour_tsan := -fsanitize=thread -O1
 flavour_cov := --coverage -O0 -fprofile-update=atomic
 # Faults at chosen moments, for tests (plugin/fault.h).
-flavour_faults := -DVTCLONE_FAULTS -fsanitize=address,undefined -fno-sanitize-recover=undefined -O1
+flavour_faults := -DVTCLONE_FAULTS
 flavour_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
 flavour_flags := $(flavour_$(FLAVOUR))
 

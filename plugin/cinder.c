@@ -60,7 +60,7 @@ static void choose_version(const struct json *root, char *room, size_t size)
 static int32_t ask_versions(const struct service *service, size_t root_len, const struct call *call, char *version,
                             size_t size, vtclone_error *err)
 {
-    __attribute__((cleanup(arena_release))) struct arena arena;
+    __attribute__((cleanup(arena_release))) struct arena arena = { 0 };
     struct http_response response = { 0 };
     const struct service_request request = { .path = "/", .what = "list Cinder's API versions" };
     struct service root_service = *service;

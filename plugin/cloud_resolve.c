@@ -53,7 +53,7 @@ static const struct json *location_list(const struct json *answer)
 static int32_t add_locations(vtclone_cloud *cloud, const struct call *call, const char *image_id, char **text,
                              size_t *len, vtclone_error *err)
 {
-    __attribute__((cleanup(arena_release))) struct arena arena;
+    __attribute__((cleanup(arena_release))) struct arena arena = { 0 };
     struct json *image, *answer;
     vtclone_error wrong = { 0 };
     char *whole;

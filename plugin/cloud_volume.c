@@ -37,7 +37,7 @@ struct making {
 
 static int32_t get_status(struct making *making, const struct call *call, char status[64], vtclone_error *err)
 {
-    __attribute__((cleanup(arena_release))) struct arena arena;
+    __attribute__((cleanup(arena_release))) struct arena arena = { 0 };
     const struct json *volume;
     const char *text = "gone";
     vtclone_error wrong = { 0 };
@@ -139,7 +139,7 @@ static int32_t metadata_body(const char *image_id, const struct json *image, cha
 static int32_t make_bootable(struct making *making, vtclone_error *err)
 {
     static const char bootable[] = "{\"os-set_bootable\": {\"bootable\": true}}";
-    __attribute__((cleanup(arena_release))) struct arena arena;
+    __attribute__((cleanup(arena_release))) struct arena arena = { 0 };
     vtclone_error wrong = { 0 };
     struct json *image;
     char *text, *body;
@@ -226,7 +226,7 @@ static int32_t make_mark(char room[33], vtclone_error *err)
 /* From one candidate. Leaves nothing behind where it fails. */
 static int32_t make_from(struct making *making, const struct candidate *candidate, vtclone_error *err)
 {
-    __attribute__((cleanup(arena_release))) struct arena arena;
+    __attribute__((cleanup(arena_release))) struct arena arena = { 0 };
     char mark[33];
     const char *id;
 

@@ -236,7 +236,7 @@ static int32_t ask(struct lead *lead, struct view *view, vtclone_error *err)
 /* One look and what follows from it; *done: nothing is left to wait for. */
 static int32_t step(struct lead *lead, bool *done, vtclone_error *err)
 {
-    __attribute__((cleanup(view_release))) struct view view;
+    __attribute__((cleanup(view_release))) struct view view = { 0 };
     const char *store = NULL;
     int32_t rc = look(lead, &view, err);
 

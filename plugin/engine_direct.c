@@ -165,6 +165,9 @@ static int32_t plan(struct direct *direct)
     direct->order = (uint8_t)image_order(parent->stripe_unit, request->backend->chunk_size_mib);
     if (direct->order < 12 || direct->order > 25)
         return unsupported(direct, "an object size that librbd does not make");
+    /* librbd keeps the parent's stripe unit, which in larger objects is fancy striping. */
+    if ((UINT64_C(1) << direct->order) != parent->stripe_unit)
+        return unsupported(direct, "the clone's objects are larger than the parent's, which librbd then stripes");
     objects = (request->size_bytes >> direct->order) +
               ((request->size_bytes & ((UINT64_C(1) << direct->order) - 1)) != 0 ? 1 : 0);
     direct->map_objects = direct->pool.features & RBD_FEATURE_OBJECT_MAP ? objects : 0;

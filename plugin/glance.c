@@ -119,7 +119,7 @@ static int newest_minor(const struct json *root)
 static int32_t discover(struct glance *glance, const struct service *service, const struct call *call, int *minor,
                         vtclone_error *err)
 {
-    __attribute__((cleanup(arena_release))) struct arena arena;
+    __attribute__((cleanup(arena_release))) struct arena arena = { 0 };
     struct http_response response = { 0 };
     struct json *root;
 

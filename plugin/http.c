@@ -16,6 +16,7 @@
 #include <sys/param.h>
 #include <unistd.h>
 
+#define TIMER_SLACK_MS 20 /* curl's clock may ring a little before ours */
 #define HEADER_BYTES (HTTP_MAX_TOKEN_BYTES + 64)
 
 /* One attempt under way: what the callbacks of curl work on. */
@@ -201,8 +202,8 @@ static int32_t transport_error(struct http_pool *pool, const struct transfer *tr
         return error_set(err, request->code, "%s: the answer is compressed, which was not asked for", request->what);
     if (code == CURLE_OPERATION_TIMEDOUT)
         return error_set(err, VTCLONE_E_TIMEOUT, "%s: %s", request->what,
-                         deadline_passed(transfer->call->deadline) ? "no answer before the deadline" :
-                         text[0] != '\0'                           ? text : "no answer in time");
+                         deadline_left_ms(transfer->call->deadline) < TIMER_SLACK_MS ? "no answer before the deadline" :
+                         text[0] != '\0' ? text : "no answer in time");
     curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &sys_errno);
     error_set(err, request->code, "%s: %s%s%s", request->what, curl_easy_strerror(code), text[0] != '\0' ? ": " : "",
               text);
@@ -286,6 +287,9 @@ int32_t http_attempt(struct http_pool *pool, const struct http_request *request,
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
     }
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    /* curl sends a request again by itself when a kept connection turns out to be dead; it cannot know that this one must
+     * not be sent twice. A new connection is never repeated. */
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, request->repeatable ? 0L : 1L);
 
     CURLcode code = curl_easy_perform(curl);
     long connects = 0;

@@ -16,11 +16,17 @@ static const struct json *property_home(const struct json *root, const char *key
     return json_get(root, key) != NULL ? root : json_get(root, "properties");
 }
 
-static bool has_property(const struct json *root, const char *key)
+static bool has_value(const struct json *object, const char *key)
 {
-    const struct json *value = json_get(property_home(root, key), key);
+    const struct json *value = json_get(object, key);
 
     return value != NULL && value->type != JSON_NULL && !(value->type == JSON_STRING && value->len == 0);
+}
+
+/* A property that forbids a clone counts in either place: null in one does not outweigh a value in the other. */
+static bool has_property(const struct json *root, const char *key)
+{
+    return has_value(root, key) || has_value(json_get(root, "properties"), key);
 }
 
 static bool has_any(const struct json *root, const char *const *keys)

@@ -83,7 +83,7 @@ int32_t image_volumes_parse(struct arena *arena, const char *json, size_t len, s
 const struct image_volume *image_volumes_find(const struct image_volumes *volumes, const char *id)
 {
     for (size_t i = volumes->count; i > 0; i--)
-        if (strcmp(volumes->list[i - 1].id, id) == 0)
+        if (strcasecmp(volumes->list[i - 1].id, id) == 0)
             return &volumes->list[i - 1];
     return NULL;
 }

@@ -25,7 +25,8 @@ struct image_volumes {
 /* json NULL with len 0: none. Strings belong to arena. */
 int32_t image_volumes_parse(struct arena *arena, const char *json, size_t len, struct image_volumes *out,
                             vtclone_error *err);
-/* The last volume of that id, or NULL. */
+/* The last volume of that id, or NULL. The case of letters does not count: Cinder's database finds a volume by its id in
+ * capitals, too, so a location written that way must be judged, not missed. */
 const struct image_volume *image_volumes_find(const struct image_volumes *volumes, const char *id);
 
 #endif

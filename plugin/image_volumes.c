@@ -142,7 +142,7 @@ int32_t volume_cache_get(struct volume_cache *cache, struct cinder *cinder, cons
                          const char *image_id, const char *const *ids, size_t count, char **out, size_t *len,
                          vtclone_error *err)
 {
-    __attribute__((cleanup(arena_release))) struct arena arena;
+    __attribute__((cleanup(arena_release))) struct arena arena = { 0 };
     char key[KEY_BYTES];
     const bool keyed = make_key(key, image_id, ids, count) && cache->ttl_ns != 0;
 

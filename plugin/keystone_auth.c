@@ -209,7 +209,7 @@ static int32_t read_catalogue(const vtclone_cloud_options *options, const struct
 static int32_t read_answer(const vtclone_cloud_options *options, const struct http_request *request,
                            const struct http_response *response, struct authentication *out, vtclone_error *err)
 {
-    __attribute__((cleanup(arena_release))) struct arena arena;
+    __attribute__((cleanup(arena_release))) struct arena arena = { 0 };
     struct json *root;
     const char *issued = NULL, *expires = NULL, *project_id = NULL;
     const struct json *catalogue = NULL;
@@ -344,7 +344,7 @@ static int32_t rebase(const char *base, const char *href, char **out, vtclone_er
 
 int32_t keystone_discover(struct keystone *keystone, const struct call *call, char **out, vtclone_error *err)
 {
-    __attribute__((cleanup(arena_release))) struct arena arena;
+    __attribute__((cleanup(arena_release))) struct arena arena = { 0 };
     struct http_response response = { 0 };
     const char *base = keystone->auth_url;
     size_t len = strlen(base);

@@ -90,7 +90,7 @@ static int32_t judge_backend(vtclone_decision *decision, const struct request *r
     result->candidates = arena_alloc(&decision->arena, decision->location_count + 1, sizeof(*result->candidates));
     if (result->candidates == NULL)
         return error_nomem(err, "resolve");
-    result->reason = image_reason;
+    result->reason = image_reason != VTCLONE_REASON_OK ? image_reason : decision->reason; /* no locations, or hidden */
     for (size_t i = 0; i < decision->location_count; i++) {
         struct candidate *candidate = &result->candidates[i];
         *candidate = parsed[i];

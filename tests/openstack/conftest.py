@@ -1,0 +1,73 @@
+"""One lab for all tests of this folder: the three stores of the seed deployment, one more (open) whose backend may also
+read Glance's rbd pool, and beside that a twin backend (far) without a copy of anything.
+
+VTCLONE_TEST_PORT is the first of the ports (8200); VTCLONE_TEST_STATE keeps the lab, so that a second run finds it."""
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+import osworld
+from labkit import cluster, osconf, ostack
+
+PORT = int(os.environ.get("VTCLONE_TEST_PORT", "8200"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def start_lab(state):
+    """Everything that does not change between tests."""
+    support = osworld.write_dist_info(os.path.join(os.path.dirname(state), os.path.basename(state) + "-python"))
+    cinder = [("DEFAULT", "report_interval", "2"),
+              ("DEFAULT", "scheduler_default_filters", osworld.FILTERS + ",ImageLocalityFilter"),
+              ("DEFAULT", "scheduler_default_weighers", "CapacityWeigher,ImageLocalityWeigher"),
+              ("open", "extra_capabilities", '{"glance_store_id": "open", "rack": "a"}'),
+              ("far", "extra_capabilities", '{"rack": "b"}')]
+    store = {"cinder_volume_type": "open", "cinder_catalog_info": "volumev3::publicURL",
+             "cinder_store_auth_address": "http://127.0.0.1:%d/v3" % (PORT + 100), "cinder_store_user_name": "glance",
+             "cinder_store_password": osconf.PASSWORD, "cinder_store_project_name": "service",
+             "cinder_store_user_domain_name": "Default", "cinder_store_project_domain_name": "Default",
+             "cinder_state_transition_timeout": "300"}
+    glance = [("DEFAULT", "enabled_backends", "netapp:cinder, ceph:rbd, powerstore:cinder, open:cinder")]
+    glance += [("open", key, value) for key, value in store.items()]
+    settings = {"cinder": ["%s.%s=%s" % each for each in cinder], "glance": ["%s.%s=%s" % each for each in glance],
+                "keystone": []}
+    backends = [{"name": name, "pool": name, "user": "cinder", "backend_name": "pair"} for name in ("open", "far")]
+    facts = ostack.make_facts(state, PORT, None, True, settings, backends,
+                              {"VTLAB_PROBE": os.path.join(state, "probe")}, [HERE, support], False)
+    ostack.start(facts, {"store": "memstore", "gib": 64, "clone_v1": False}, True, lambda text: None)
+
+
+@pytest.fixture(scope="session")
+def lab():
+    kept = os.environ.get("VTCLONE_TEST_STATE")
+    state = os.path.realpath(kept or os.path.join(tempfile.mkdtemp(prefix="vtclone-os-"), "lab"))
+    os.makedirs(state, exist_ok=True)
+    if not (kept and os.path.exists(os.path.join(state, ostack.FACTS)) and cluster.running(state + "/ceph")):
+        start_lab(state)
+    world = osworld.World(state)
+    world.lift_quotas()
+    world.volume_type("open", {"volume_backend_name": "pair", "rack": "a", "image_service:store_id": "open"})
+    world.volume_type("pair", {"volume_backend_name": "pair"})
+    try:
+        yield world
+    finally:
+        if not kept:
+            logs = os.environ.get("VTCLONE_TEST_KEEP_LOGS")
+            if logs:
+                shutil.copytree(os.path.join(state, "log"), logs, dirs_exist_ok=True)
+            ostack.stop(state, purge=True)
+            shutil.rmtree(os.path.dirname(state), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def everywhere(lab):
+    """A public image with a copy in every store."""
+    return lab.image(["ceph", "powerstore", "open"])
+
+
+@pytest.fixture(scope="session")
+def only_netapp(lab):
+    """A public image in the default store alone."""
+    return lab.image()

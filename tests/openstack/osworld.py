@@ -1,0 +1,236 @@
+"""What the tests ask of a running lab: daemons with other settings, images, volumes, what the logs and Ceph say."""
+
+import glob
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "lab"))
+
+from labkit import database, oscloud, ostack, procs, rest, story  # noqa: E402
+
+MANAGER = "vtclone_cinder.manager.CloneVolumeManager"
+STOCK = "cinder.volume.manager.VolumeManager"
+FILTERS = "AvailabilityZoneFilter,CapacityFilter,CapabilitiesFilter"
+
+
+def write_dist_info(folder):
+    """The entry points of vtclone_cinder as an installed package has them, for a run from the tree."""
+    import tomllib
+    with open(ROOT / "python-glue" / "pyproject.toml", "rb") as stream:
+        project = tomllib.load(stream)["project"]
+    info = pathlib.Path(folder) / ("vtclone_cinder-%s.dist-info" % project["version"])
+    info.mkdir(parents=True, exist_ok=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: vtclone-cinder\nVersion: %s\n" % project["version"])
+    (info / "entry_points.txt").write_text("".join(
+        "[%s]\n%s\n" % (group, "".join("%s = %s\n" % pair for pair in entries.items()))
+        for group, entries in project["entry-points"].items()))
+    return str(folder)
+
+
+class World:
+    """One lab and its users."""
+
+    def __init__(self, state):
+        self.state = state
+        self.facts = ostack.load(state)
+        self.admin, self.demo, self.other = (oscloud.login(self.facts, name) for name in ("admin", "demo", "other"))
+        self.ceph = self.facts["ceph"]
+        self._settings = {}
+        self.probe_path = os.path.join(state, "probe")
+
+    def lift_quotas(self):
+        service = oscloud.login(self.facts, "cinder")
+        for session in (self.admin, self.demo, self.other, service):
+            self.admin("PUT", "volumev3", "/os-quota-sets/" + session.project_id,
+                       {"quota_set": {"volumes": 5000, "gigabytes": 100000}})
+
+    # ---- daemons ----
+
+    def settle(self, daemon, *settings):
+        """The daemon with exactly these settings besides the lab's; restarted only where that is a change."""
+        if self._settings.get(daemon, ()) != settings:
+            ostack.restart_daemon(self.facts, daemon, list(settings), {}, True)
+            self._settings[daemon] = settings
+
+    def stop(self, daemon):
+        ostack.stop_daemon(self.facts, daemon)
+
+    def start(self, daemon):
+        ostack.start_daemon(self.facts, daemon)
+
+    def signal(self, role, signum, state=None):
+        procs.signal_role(state or self.state, role, signum)
+
+    def kill(self, daemon):
+        import signal
+        ostack.stop_daemon(self.facts, daemon, signal.SIGKILL)
+
+    def cpu_seconds(self, daemon):
+        """CPU time of the daemon's living processes."""
+        ticks = 0
+        for pid in procs.find(self.state, daemon):
+            with open("/proc/%d/stat" % pid) as stream:
+                fields = stream.read().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def log(self, daemon="cinder-volume"):
+        with open(os.path.join(self.state, "log", daemon + ".log"), errors="replace") as stream:
+            return stream.read()
+
+    def mark(self, daemon="cinder-volume"):
+        """A place in a log, for log_since()."""
+        return os.path.getsize(os.path.join(self.state, "log", daemon + ".log"))
+
+    def log_since(self, mark, daemon="cinder-volume"):
+        with open(os.path.join(self.state, "log", daemon + ".log"), "rb") as stream:
+            stream.seek(mark)
+            return stream.read().decode(errors="replace")
+
+    def outcome(self, volume_id, seconds=10):
+        """The one INFO line of a volume as a dictionary."""
+        deadline = time.monotonic() + seconds
+        while True:
+            lines = [line for line in self.log().splitlines()
+                     if "vtclone: volume %s of" % volume_id in line and "outcome=" in line]
+            if lines or time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        assert len(lines) == 1, "%d outcome lines of volume %s" % (len(lines), volume_id)
+        text = lines[0].partition(": outcome=")[2]
+        facts = dict(word.split("=", 1) for word in ("outcome=" + text).partition(" (")[0].split())
+        facts["detail"] = text.partition(" (")[2].rstrip(")")
+        return facts
+
+    def probe(self, since):
+        """(largest event-loop gap, seconds inside each clone_image) since a time.time()."""
+        gap, clones = 0.0, []
+        for path in glob.glob(self.probe_path + ".*"):
+            with open(path) as stream:
+                for line in stream:
+                    found = json.loads(line)
+                    if found["at"] >= since:
+                        gap = max(gap, found.get("gap", 0.0))
+                        if "clone" in found:
+                            clones.append(found["clone"])
+        return gap, clones
+
+    # ---- images ----
+
+    def image(self, stores=(), session=None, mib=16, visibility="public", seed=1, disk_format="raw", **properties):
+        """An image in the default store, copied by the administrator to the others."""
+        session = session or self.admin
+        image_id = story.upload(session, "test", mib, seed, visibility=visibility, disk_format=disk_format)
+        if properties:
+            self.patch_image(session, image_id, [{"op": "add", "path": "/" + key, "value": value}
+                                                 for key, value in properties.items()])
+        if stores:
+            story.copy_to(self.admin, image_id, list(stores))
+        return image_id
+
+    @staticmethod
+    def patch_image(session, image_id, changes):
+        return session("PATCH", "image", "/v2/images/" + image_id, json.dumps(changes).encode(),
+                       {"Content-Type": "application/openstack-images-v2.1-json-patch"})
+
+    def locations(self, image_id):
+        return {entry["metadata"]["store"]: entry["url"] for entry in
+                story.get_image(self.admin, image_id)["locations"]}
+
+    # ---- volumes ----
+
+    def volume(self, volume_type, image_id, session=None, gib=1, **more):
+        body = dict({"name": "test", "size": gib, "volume_type": volume_type, "imageRef": image_id}, **more)
+        return (session or self.admin)("POST", "volumev3", "/volumes", {"volume": body})["volume"]["id"]
+
+    def show(self, volume_id):
+        return self.admin("GET", "volumev3", "/volumes/detail?all_tenants=1&id=" + volume_id)["volumes"][0]
+
+    def statuses(self, volume_ids):
+        """{id: status} of those that are there."""
+        found = {}
+        wanted = set(volume_ids)
+        path = "/volumes/detail?all_tenants=1&limit=1000"
+        for volume in self.admin("GET", "volumev3", path)["volumes"]:
+            if volume["id"] in wanted:
+                found[volume["id"]] = volume["status"]
+        return found
+
+    def wait(self, *volume_ids, seconds=120):
+        """Until none is under way; {id: status}."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = self.statuses(volume_ids)
+            if all(status in ("available", "error") for status in found.values()):
+                return found
+            assert time.monotonic() < deadline, "still under way: %s" % found
+            time.sleep(0.1)
+
+    def make(self, volume_type, image_id, expect="available", seconds=300, **more):
+        volume_id = self.volume(volume_type, image_id, **more)
+        assert self.wait(volume_id, seconds=seconds) == {volume_id: expect}
+        return volume_id
+
+    def delete(self, *volume_ids, seconds=120):
+        for volume_id in volume_ids:
+            self.admin("DELETE", "volumev3", "/volumes/" + volume_id)
+        deadline = time.monotonic() + seconds
+        while True:
+            left = self.statuses(volume_ids)
+            if not left:
+                return
+            assert not any(status.startswith("error") for status in left.values()), left
+            assert time.monotonic() < deadline, "not deleted: %s" % left
+            time.sleep(0.1)
+
+    def volume_type(self, name, extra_specs, encryption=None, qos=None):
+        """A volume type; one that is there stays."""
+        have = {each["name"]: each["id"] for each in self.admin("GET", "volumev3", "/types")["volume_types"]}
+        if name in have:
+            return have[name]
+        type_id = oscloud.create_type(self.admin, name, extra_specs)
+        if encryption:
+            self.admin("POST", "volumev3", "/types/%s/encryption" % type_id, {"encryption": encryption})
+        if qos:
+            made = self.admin("POST", "volumev3", "/qos-specs", {"qos_specs": dict(qos, name=name)})["qos_specs"]
+            self.admin("GET", "volumev3", "/qos-specs/%s/associate?vol_type_id=%s" % (made["id"], type_id))
+        return type_id
+
+    # ---- Ceph ----
+
+    def _ceph(self, program, *arguments):
+        return subprocess.run([program, "--cluster", self.ceph["name"], "--conf", self.ceph["conf"], "--id", "admin",
+                               *arguments], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              timeout=60).stdout
+
+    def rbd(self, *arguments):
+        return self._ceph("rbd", *arguments)
+
+    def ceph_command(self, *arguments):
+        return self._ceph("ceph", *arguments)
+
+    def rbd_images(self, pool):
+        return set(json.loads(self.rbd("ls", pool, "--format", "json")))
+
+    def rbd_info(self, pool, volume_id):
+        return json.loads(self.rbd("info", "%s/volume-%s" % (pool, volume_id), "--format", "json"))
+
+    def parent(self, pool, volume_id):
+        """"images/ID@snap" of a volume that is a clone, else None."""
+        found = self.rbd_info(pool, volume_id).get("parent")
+        return "%s/%s@%s" % (found["pool"], found["image"], found["snapshot"]) if found else None
+
+    def content(self, pool, name, mib):
+        """The first mib MiB of an rbd image."""
+        return subprocess.run(
+            "rbd --cluster %s --conf %s --id admin export %s/%s - 2>/dev/null | head -c %d" %
+            (self.ceph["name"], self.ceph["conf"], pool, name, mib << 20), shell=True, check=True,
+            stdout=subprocess.PIPE, timeout=120).stdout
+
+
+HttpError = rest.HttpError
