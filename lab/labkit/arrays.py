@@ -47,13 +47,14 @@ def start(facts):
     os.makedirs(folder)
     with open(os.path.join(folder, FACTS), "w", encoding="utf-8") as stream:
         json.dump(facts, stream)
-    with open(os.path.join(folder, "nfs_shares"), "w", encoding="utf-8") as stream:
-        stream.writelines(f"{share}\n" for share in shares())
-    procs.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-batch", "-subj",
-               "/CN=powerstore", "-addext", f"subjectAltName=IP:{ADDRESS}", "-keyout", certificate(folder),
-               "-out", certificate(folder) + ".crt"], "the PowerStore's certificate")
-    with open(certificate(folder), "a", encoding="utf-8") as stream, \
-            open(certificate(folder) + ".crt", encoding="utf-8") as made:
+    for name, count in (("nfs_shares", 1), ("nfs_shares.both", 2)):
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as stream:
+            stream.writelines(f"{share}\n" for share in shares()[:count])
+    key = certificate(folder)
+    procs.run(facts["state"], [
+        "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-batch", "-subj", "/CN=powerstore",
+        "-addext", f"subjectAltName=IP:{ADDRESS}", "-keyout", key, "-out", key + ".crt"], "the PowerStore's certificate")
+    with open(key, "a", encoding="utf-8") as stream, open(key + ".crt", encoding="utf-8") as made:
         stream.write(made.read())
     for name in NAMES:
         start_one(facts, name)
@@ -91,7 +92,7 @@ def backend(facts, name):
                "netapp_password": PASSWORD}
     if facts["protocol"] == "nfs":
         section.update({"nfs_shares_config": os.path.join(facts["folder"], "nfs_shares"),
-                        "nfs_mount_point_base": os.path.join(facts["folder"], "mnt"),
+                        "nfs_mount_point_base": os.path.join(facts["state"], "mnt", "cinder-volume"),
                         "nfs_mount_options": "vers=4.1"})
     else:
         section.update({"netapp_pool_name_search_pattern": "san.*", "netapp_lun_space_reservation": "disabled"})
@@ -108,14 +109,21 @@ def bin_folder():
     return os.path.join(CODE, "bin")
 
 
-def namespace(argv):
-    """argv in a mount namespace of its own: what it mounts is nobody else's and goes with it."""
-    return ["unshare", "--mount", "--propagation", "private", "--"] + argv
+def namespace(argv, mounts):
+    """argv in a mount namespace of its own: what it mounts is nobody else's and goes with it.
+
+    `mounts` is the folder for its mount points, a tmpfs there: Glance asks os.path.ismount(), which tells a bind mount
+    from a folder only by the file system it is on.
+    """
+    os.makedirs(mounts, exist_ok=True)
+    return ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c",
+            'mount -t tmpfs -o size=1m,mode=755 vtlab "$0" && exec "$@"', mounts] + argv
 
 
-def initiator_lines():
+def initiator_lines(program):
     """For a daemon's start program: LUNs without a kernel initiator."""
-    return f"sys.path.insert(1, {CODE!r})\nimport initiator\ninitiator.install()\n"
+    call = "install_in_glance" if program == "glance-api" else "install"
+    return f"sys.path.insert(1, {CODE!r})\nimport initiator\ninitiator.{call}()\n"
 
 
 # ---- looking at them, and breaking them ----

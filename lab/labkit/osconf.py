@@ -2,7 +2,7 @@
 
 import os
 
-from labkit import database, layout, rabbit
+from labkit import arrays, database, layout, rabbit
 
 NODE = "node"               # host part of the backends' names, as in labkit/site.py
 PASSWORD = "lab"            # of every user; everything listens on loopback only
@@ -129,6 +129,7 @@ def glance(facts):
             "cinder_store_password": PASSWORD, "cinder_store_project_name": "service",
             "cinder_store_user_domain_name": "Default", "cinder_store_project_domain_name": "Default",
             "cinder_state_transition_timeout": "300", "store_description": f"array {array}",
+            "cinder_mount_point_base": f"{state}/mnt/glance-api",
         }
     conf["ceph"] = {"rbd_store_ceph_conf": ceph["conf"], "rbd_store_user": "glance", "rbd_store_pool": "images",
                     "rbd_store_chunk_size": "8", "store_description": "Ceph"}
@@ -169,7 +170,8 @@ def cinder(facts, daemon):
     conf["key_manager"] = {"backend": "cinder.keymgr.conf_key_mgr.ConfKeyManager", "fixed_key": FIXED_KEY}
     conf["ceph"] = _rbd_backend(facts, "ceph", "volumes", "cinder", "ceph")
     for array in layout.ARRAYS:
-        conf[array] = _rbd_backend(facts, array, array, array, array)
+        conf[array] = arrays.backend(facts["arrays"], array) if facts["arrays"] else \
+            _rbd_backend(facts, array, array, array, array)
     for backend in extra:
         conf[backend["name"]] = _rbd_backend(facts, backend["name"], backend["pool"], backend.get("user", "cinder"),
                                              backend.get("backend_name", backend["name"]))

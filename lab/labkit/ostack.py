@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 
-from labkit import cluster, database, osconf, oscloud, procs, rabbit
+from labkit import arrays, cluster, database, osconf, oscloud, procs, rabbit
 from labkit.procs import LabError
 from labkit.rest import HttpError
 
@@ -21,13 +21,15 @@ FACTS = "openstack.json"
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
 PORTS = {"keystone": 100, "glance": 101, "cinder": 102, "rabbit": 103, "rabbit_dist": 104, "epmd": 105}
-OURS = ("bin", "etc", "lock", "tmp", "home", "log", "keys", "cinder", "glance", "db", "rabbit", FACTS)
+ARRAYS_PORT = 110
+OURS = ("arrays", "bin", "etc", "lock", "mnt", "tmp", "home", "log", "keys", "cinder", "glance", "db", "rabbit", FACTS)
 PROGRAMS = {
     "keystone-manage": "keystone.cmd.manage", "glance-manage": "glance.cmd.manage",
     "cinder-manage": "cinder.cmd.manage", "glance-api": "glance.cmd.api", "cinder-api": "cinder.cmd.api",
     "cinder-scheduler": "cinder.cmd.scheduler", "cinder-volume": "cinder.cmd.volume",
 }
 DAEMONS = ("keystone", "glance-api") + osconf.CINDER_DAEMONS
+ATTACHING = ("glance-api", "cinder-volume")     # daemons that open volumes
 ETC_CEPH = "/etc/ceph"
 
 
@@ -45,7 +47,8 @@ def save(facts):
     os.rename(path + ".new", path)
 
 
-def make_facts(state, port, ceph_state, vtclone, settings, extra_backends, environment, python_path, debug):
+def make_facts(state, port, ceph_state, vtclone, settings, extra_backends, environment, python_path, debug,
+               netapp_protocol=None):
     if ceph_state == state:
         raise LabError("OpenStack needs a state folder of its own beside the Ceph's")
     ports = {name: port + offset for name, offset in PORTS.items()}
@@ -53,7 +56,8 @@ def make_facts(state, port, ceph_state, vtclone, settings, extra_backends, envir
             "urls": {name: f"http://127.0.0.1:{ports[name]}" for name in ("keystone", "glance", "cinder")},
             "own_ceph": not ceph_state, "ceph_state": ceph_state or os.path.join(state, "ceph"),
             "vtclone": vtclone, "settings": settings, "daemon_settings": {}, "extra_backends": extra_backends,
-            "environment": environment, "daemon_environment": {}, "python_path": python_path, "debug": debug}
+            "environment": environment, "daemon_environment": {}, "python_path": python_path, "debug": debug,
+            "arrays": netapp_protocol and arrays.make_facts(state, port + ARRAYS_PORT, netapp_protocol)}
 
 
 def start(facts, ceph_options, use_cache, say):
@@ -82,8 +86,11 @@ def _start(facts, ceph_options, use_cache, say):
         facts["ceph"] = ceph.result()
         save(facts)
         say(f"ceph {facts['ceph']['name']} {facts['ceph']['fsid']}")
-        _write_programs(state)
+        _write_programs(facts)
         osconf.write_all(facts)
+        if facts["arrays"]:
+            arrays.start(facts["arrays"])
+            say(f"arrays: NetApp ({facts['arrays']['protocol']}), PowerStore")
         oscloud.write_keys(facts)
         _link_keyrings(facts)
         cached = database.cache_folder() if use_cache else None
@@ -126,10 +133,11 @@ def _ceph(facts, options):
     return known
 
 
-def _write_programs(state):
+def _write_programs(facts):
     for name, module in PROGRAMS.items():
-        osconf.write_text(os.path.join(state, "bin", name),
-                          f"import sys\nfrom {module} import main\nif __name__ == '__main__':\n    sys.exit(main())\n")
+        attach = arrays.initiator_lines(name) if facts["arrays"] and name in ATTACHING else ""
+        osconf.write_text(os.path.join(facts["state"], "bin", name),
+                          f"import sys\nfrom {module} import main\n{attach}if __name__ == '__main__':\n    sys.exit(main())\n")
 
 
 def program(state, name, *arguments):
@@ -147,6 +155,9 @@ def _environment(facts, daemon=None):
     env = {"PATH": os.path.join(HERE, "bin") + ":" + os.environ["PATH"], "HOME": os.path.join(state, "home"),
            "TMPDIR": os.path.join(state, "tmp"), "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1",
            "OS_KEYSTONE_CONFIG_FILES": osconf.conf_path(facts, "keystone")}
+    if facts["arrays"] and daemon in ATTACHING:
+        env["PATH"] = arrays.bin_folder() + ":" + env["PATH"]
+        env.update(arrays.environment(facts["arrays"]))
     if daemon in osconf.CINDER_DAEMONS:
         path = list(facts["python_path"])
         if facts["vtclone"]:
@@ -190,6 +201,8 @@ def start_daemon(facts, daemon):
         argv = [python(), os.path.join(HERE, "keystone_server.py"), str(facts["ports"]["keystone"])]
     else:
         argv = program(state, daemon, "--config-file", osconf.conf_path(facts, daemon))
+        if facts["arrays"] and daemon in ATTACHING:
+            argv = arrays.namespace(argv, os.path.join(state, "mnt", daemon))
     process = procs.spawn(state, daemon, argv, env=_environment(facts, daemon))
     logs = (procs.log_path(state, daemon), os.path.join(state, "log", daemon + ".log"))
     procs.wait_until(lambda: _ready(facts, daemon), f"{daemon} is ready", 90, process, logs)

@@ -17,6 +17,7 @@ BACKENDS = ("netapp", "netapp-san", "powerstore")
 
 def _write_conf(path, state, facts):
     sections = {name: arrays.backend(facts, "powerstore" if name == "powerstore" else "netapp") for name in BACKENDS}
+    sections["netapp"]["nfs_shares_config"] = os.path.join(facts["folder"], "nfs_shares.both")
     sections["netapp-san"] = arrays.backend({**facts, "protocol": "iscsi"}, "netapp")
     sections["DEFAULT"] = {"state_path": state, "host": "node", "enabled_backends": ",".join(BACKENDS),
                            "log_file": f"{state}/cinder.log", "use_stderr": "false", "debug": "true"}
