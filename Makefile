@@ -81,6 +81,7 @@ $(BUILD)/vtclone-bench: $(BUILD)/tools/vtclone_bench.o $(patsubst %.c,$(BUILD)/%
 -include $(lib_objects:.o=.d) $(tool_objects:.o=.d)
 
 include packaging/packaging.mk
+include lab/bench/bench.mk
 include tests/tests.mk
 
 # ---- installing ----
