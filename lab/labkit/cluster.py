@@ -20,6 +20,7 @@ FACTS = "ceph.json"
 OURS = ("mon.a", "osd.0", "mgr.x", "log", "crash", "birth.keyring", "monmap", "ceph.conf", FACTS,
         "mon.asok", "osd.asok", "mgr.asok")
 ROLES = ("mon", "osd", "mgr")
+TREE = "VTCLONE_LAB_CEPH_TREE"  # a tree of lab/tree whose Ceph the daemons are, while the clients are this machine's
 
 
 _held = set()
@@ -50,14 +51,15 @@ def running(state):
 def start(state, port, name=None, store="memstore", clone_v1=False, mgr=False, gib=16, extra_pools=()):
     """Returns (facts, fresh); fresh is False when the cluster ran already."""
     wanted = {"state": state, "port": port, "name": name or f"vtlab{port}", "store": store,
-              "clone_v1": clone_v1, "mgr": mgr, "gib": gib, "extra_pools": list(extra_pools)}
+              "clone_v1": clone_v1, "mgr": mgr, "gib": gib, "extra_pools": list(extra_pools),
+              "tree": os.environ.get(TREE)}
     if len(os.path.join(state, "mon.asok")) > 100:
         raise LabError(f"{state}: too long a path for the daemons' sockets (100 bytes)")
     lock(state)
     needed = {"mon", "osd"} | ({"mgr"} if mgr else set())
     if running(state) >= needed:
         facts = load(state)
-        differ = [key for key in wanted if facts[key] != wanted[key]]
+        differ = [key for key in wanted if facts.get(key) != wanted[key]]
         if differ:
             raise LabError(f"a Ceph with other settings ({', '.join(differ)}) runs in {state}; stop it first")
         return facts, False
@@ -109,17 +111,15 @@ def _make(facts):
     cephconf.write_conf(facts)
     cephconf.write_keyrings(facts)
     monmap = os.path.join(state, "monmap")
-    procs.run(state, ["monmaptool", "--create", "--clobber", "--fsid", facts["fsid"],
-                      "--set-min-mon-release", "pacific", "--addv", "a", f"[v2:127.0.0.1:{facts['port']}]", monmap],
-              "make the monitor map")
+    _run(facts, "make the monitor map", "monmaptool", "--create", "--clobber", "--fsid", facts["fsid"],
+         "--set-min-mon-release", "pacific", "--addv", "a", f"[v2:127.0.0.1:{facts['port']}]", monmap)
     # both mkfs calls with --no-mon-config: the OSD's would ask the monitors, for minutes
-    procs.run(state, ["ceph-mon", "--conf", conf, "--mkfs", "-i", "a", "--fsid", facts["fsid"], "--monmap", monmap,
-                      "--keyring", os.path.join(state, "birth.keyring"), "--no-mon-config"], "make the monitor")
+    _run(facts, "make the monitor", "ceph-mon", "--conf", conf, "--mkfs", "-i", "a", "--fsid", facts["fsid"],
+         "--monmap", monmap, "--keyring", os.path.join(state, "birth.keyring"), "--no-mon-config")
     os.unlink(os.path.join(state, "birth.keyring"))
     start_mon(facts)
     osd_uuid = str(uuid.uuid4())
-    procs.run(state, ["ceph-osd", "--conf", conf, "--mkfs", "-i", "0", "--osd-uuid", osd_uuid, "--no-mon-config"],
-              "make the OSD")
+    _run(facts, "make the OSD", "ceph-osd", "--conf", conf, "--mkfs", "-i", "0", "--osd-uuid", osd_uuid, "--no-mon-config")
     with connect(facts) as rados:
         command(rados, "osd new", uuid=osd_uuid, id=0)
         if facts["mgr"]:
@@ -187,8 +187,21 @@ def _logs(facts, role):
 def _spawn(facts, role, ident):
     if procs.find(facts["state"], role):
         raise LabError(f"{role} runs already in {facts['state']}")
-    return procs.spawn(facts["state"], role, ["ceph-" + role, "--conf", facts["conf"], "--cluster", facts["name"],
-                                              "-i", ident, "-f"])
+    return procs.spawn(facts["state"], role, _in_tree(facts) + [
+        "ceph-" + role, "--conf", facts["conf"], "--cluster", facts["name"], "-i", ident, "-f"])
+
+
+def _run(facts, what, *argv):
+    procs.run(facts["state"], _in_tree(facts) + list(argv), what)
+
+
+def _in_tree(facts):
+    """What goes before a command for it to be the tree's, with the state folder at the same path."""
+    tree = facts.get("tree")
+    if not tree:
+        return []
+    enter = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tree")
+    return [enter, "run", tree, "--bare", "--bind", facts["state"], "--"]
 
 
 def start_mon(facts):
