@@ -408,6 +408,29 @@ static int32_t await(struct connection *connection, struct deadline deadline, vt
                            cluster_shown(&connection->key, shown, sizeof(shown)));
 }
 
+/* The connection with that key, listed or begun now, READY, with the caller as a user; with the lock held. */
+static int32_t find_or_make(struct connection_cache *cache, const struct cluster_key *key, struct deadline deadline,
+                            struct connection **out, vtclone_error *err)
+{
+    struct connection *connection = cache->table;
+    int32_t code;
+
+    while (connection != NULL && !key_equal(&connection->key, key))
+        connection = connection->next;
+    if (connection != NULL)
+        connection->users++;
+    else
+        connection = begin(cache, key, err);
+    if (connection == NULL)
+        return err->code;
+    code = await(connection, deadline, err);
+    if (code != 0)
+        drop_user(connection);
+    else
+        *out = connection;
+    return code;
+}
+
 int32_t connection_get(struct connection_cache *cache, const vtclone_options *options, const struct backend *backend,
                        struct deadline deadline, struct connection **out, vtclone_error *err)
 {
@@ -424,28 +447,38 @@ int32_t connection_get(struct connection_cache *cache, const vtclone_options *op
     int32_t code;
 
     pthread_mutex_lock(&cache->lock);
-    for (connection = cache->table; connection != NULL; connection = connection->next)
-        if (key_equal(&connection->key, &key))
-            break;
-    if (connection != NULL)
-        connection->users++;
-    else
-        connection = begin(cache, &key, err);
-    if (connection == NULL) {
-        pthread_mutex_unlock(&cache->lock);
-        return err->code;
+    code = find_or_make(cache, &key, deadline, &connection, err);
+    if (code == 0) {
+        connection->idle_close_ms = options->idle_close_ms;
+        if (backend->fsid != NULL && strcasecmp(backend->fsid, connection->cluster.fsid) != 0) {
+            code = error_set(err, VTCLONE_E_RADOS,
+                             "connect to %s: it is the cluster %s, but the site says that %s is %s",
+                             cluster_shown(&key, shown, sizeof(shown)), connection->cluster.fsid, backend->host,
+                             backend->fsid);
+            drop_user(connection);
+        }
     }
-    connection->idle_close_ms = options->idle_close_ms;
-    code = await(connection, deadline, err);
-    if (code == 0 && backend->fsid != NULL && strcasecmp(backend->fsid, connection->cluster.fsid) != 0)
-        code = error_set(err, VTCLONE_E_RADOS, "connect to %s: it is the cluster %s, but the site says that %s is %s",
-                         cluster_shown(&key, shown, sizeof(shown)), connection->cluster.fsid, backend->host,
-                         backend->fsid);
-    if (code != 0)
-        drop_user(connection);
     pthread_mutex_unlock(&cache->lock);
     if (code == 0)
         *out = connection;
+    return code;
+}
+
+int32_t connection_replace(struct connection **connection, struct deadline deadline, vtclone_error *err)
+{
+    struct connection *old = *connection, *fresh;
+    struct connection_cache *cache = old->cache;
+    int32_t code;
+
+    pthread_mutex_lock(&cache->lock);
+    unlist(old);
+    code = find_or_make(cache, &old->key, deadline, &fresh, err);
+    if (code == 0) {
+        fresh->idle_close_ms = old->idle_close_ms;
+        drop_user(old);
+        *connection = fresh;
+    }
+    pthread_mutex_unlock(&cache->lock);
     return code;
 }
 

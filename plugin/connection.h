@@ -40,6 +40,9 @@ int32_t connection_get(struct connection_cache *cache, const vtclone_options *op
                        struct deadline deadline, struct connection **out, vtclone_error *err);
 /* One more user of a connection that the caller uses; ended by a put of its own. */
 struct connection *connection_ref(struct connection *connection);
+/* Gives the caller a new connection with the same key in exchange for one that no new caller shall find. On failure it
+ * keeps the old one. */
+int32_t connection_replace(struct connection **connection, struct deadline deadline, vtclone_error *err);
 /* broken: an operation on it failed in a way that only a new connection mends (the next get makes one). */
 void connection_put(struct connection *connection, bool broken);
 

@@ -40,6 +40,8 @@ struct librbd_job {
     struct deadline work_until; /* later only clean-up is done */
     struct parent_facts parent;
     bool parent_was_cached;
+    bool moved; /* the connection is another one than at the beginning */
+    char own_id[IMAGE_ID_SIZE]; /* of the image that this call has begun, once that is known */
     struct clone_outcome outcome;
     int32_t code; /* the failure; 0: none */
     int sys_errno;
@@ -94,6 +96,12 @@ static int32_t check_time(struct librbd_job *job, const char *step)
 
 /* ---- the parent ---- */
 
+static void forget_parent(struct librbd_job *job)
+{
+    parent_cache_forget(connection_parents(job->connection), job->request.parent_pool, job->request.parent_image,
+                        job->request.parent_snap);
+}
+
 static int32_t read_parent(struct librbd_job *job, rados_ioctx_t ioctx)
 {
     const struct clone_request *request = &job->request;
@@ -101,10 +109,13 @@ static int32_t read_parent(struct librbd_job *job, rados_ioctx_t ioctx)
     int result;
 
     job->parent_was_cached = parent_cache_find(connection_parents(job->connection), request->parent_pool,
-                                               request->parent_image, request->parent_snap, &job->parent);
+                                               request->parent_image, request->parent_snap, job->work_until,
+                                               &job->parent);
     if (job->parent_was_cached)
         return 0;
     result = image_read_parent(ioctx, request->parent_image, request->parent_snap, &job->parent, &what);
+    if (result < 0)
+        forget_parent(job);
     if (result == -ENOENT)
         return fail(job, VTCLONE_REASON_SNAPSHOT_MISSING, ENOENT, "the image or its snapshot is not there: %s", what);
     if (result == -ENOSYS)
@@ -114,12 +125,6 @@ static int32_t read_parent(struct librbd_job *job, rados_ioctx_t ioctx)
     parent_cache_store(connection_parents(job->connection), request->parent_pool, request->parent_image,
                        request->parent_snap, &job->parent);
     return 0;
-}
-
-static void forget_parent(struct librbd_job *job)
-{
-    parent_cache_forget(connection_parents(job->connection), job->request.parent_pool, job->request.parent_image,
-                        job->request.parent_snap);
 }
 
 static int32_t check_size(struct librbd_job *job)
@@ -150,8 +155,10 @@ static int32_t judge_existing(struct librbd_job *job, rados_ioctx_t ioctx)
     if (result == -ENOENT)
         return fail(job, VTCLONE_REASON_VOLUME_EXISTS, EEXIST,
                     "the name is taken by what an interrupted creation or removal left (rbd rm clears it)");
-    if (result < 0)
+    if (connection_errno_breaks(result))
         return fail(job, VTCLONE_REASON_RADOS_ERROR, result, "read the image that has the volume's name: %s", what);
+    if (result < 0) /* a parent that this user may not read, a feature that this librbd does not know, ... */
+        return fail(job, VTCLONE_REASON_VOLUME_EXISTS, result, "another image, which cannot be read: %s", what);
     if (!is_the_parent(&job->parent, &child))
         return fail(job, VTCLONE_REASON_VOLUME_EXISTS, EEXIST, "another image, not a clone of this snapshot");
     if (child.size != job->request.size_bytes)
@@ -164,8 +171,41 @@ static int32_t judge_existing(struct librbd_job *job, rados_ioctx_t ioctx)
 
 /* ---- making and undoing ---- */
 
-/* Removes what this call has begun, trying again while something that passes is in the way: an OSD that does not
- * answer, a watch of a client whose close failed (it expires after half a minute). */
+/* Whether what has the name now is what this call has begun. */
+static int find_own(struct librbd_job *job, rados_ioctx_t ioctx)
+{
+    char id[IMAGE_ID_SIZE];
+    int result = image_find_id(ioctx, job->request.volume, id, sizeof(id));
+
+    if (result != 0)
+        return result;
+    if (job->own_id[0] == '\0' && image_id_is_of(id, connection_instance(job->connection)))
+        memcpy(job->own_id, id, sizeof(id));
+    return strcmp(job->own_id, id) == 0 ? 0 : -ENOENT;
+}
+
+/* A time-out in mid-clone can leave librbd's watch on the image with the connection, which renews it for as long as it
+ * lives, and an image that is watched cannot be removed. So leave the connection to be closed, as nobody begins to use it
+ * any more; half a minute after that the OSD forgets the watch. */
+static void leave_connection(struct librbd_job *job, rados_ioctx_t *ioctx)
+{
+    struct connection *fresh = connection_ref(job->connection);
+    vtclone_error error = { 0 };
+    rados_ioctx_t pool;
+
+    if (connection_replace(&fresh, deadline_in_ms(UNDO_PATIENCE_MS), &error) != 0 ||
+        connection_pool(fresh, job->pool, &pool, &error) != 0) {
+        connection_put(fresh, false);
+        return;
+    }
+    connection_put(job->connection, true);
+    job->connection = fresh;
+    job->outcome.connection_broken = false;
+    job->moved = true;
+    *ioctx = pool;
+}
+
+/* Removes what this call has begun, and tries again while something is in the way that passes. */
 static void undo(struct librbd_job *job, rados_ioctx_t ioctx)
 {
     struct deadline until = { job->request.deadline.at_ns + (int64_t)UNDO_PATIENCE_MS * 1000000 };
@@ -174,17 +214,15 @@ static void undo(struct librbd_job *job, rados_ioctx_t ioctx)
     int result;
 
     for (;;) {
-        char id[IMAGE_ID_SIZE];
-
-        result = image_find_id(ioctx, job->request.volume, id, sizeof(id));
-        if (result == 0 && !image_id_is_of(id, connection_instance(job->connection)))
-            return; /* somebody else's by now */
+        result = find_own(job, ioctx);
         if (result == 0)
             result = rbd_remove(ioctx, job->request.volume);
         if (result == 0 || result == -ENOENT)
             return;
         if ((result != -ETIMEDOUT && result != -EBUSY && result != -EAGAIN) || deadline_passed(until))
             break;
+        if (result == -EBUSY && !job->moved)
+            leave_connection(job, &ioctx);
         nanosleep(&pause, NULL);
     }
     job->outcome.left_behind = true;
@@ -204,7 +242,7 @@ static int32_t clone_failed(struct librbd_job *job, rados_ioctx_t ioctx, int res
 }
 
 /* The child is there: is it what was asked for? Then it gets its size. */
-static int32_t check_and_grow(struct librbd_job *job, rados_ioctx_t ioctx, bool *other_parent)
+static int32_t check_and_grow(struct librbd_job *job, rados_ioctx_t ioctx)
 {
     struct child_facts child;
     const char *what = "";
@@ -217,35 +255,32 @@ static int32_t check_and_grow(struct librbd_job *job, rados_ioctx_t ioctx, bool 
     if (result < 0)
         return fail(job, VTCLONE_REASON_RADOS_ERROR, result, "rbd_open of the volume");
     result = image_child_facts(image, &child, &what);
-    *other_parent = result == 0 && !is_the_parent(&job->parent, &child);
     if (result < 0)
         fail(job, VTCLONE_REASON_RADOS_ERROR, result, "read the volume: %s", what);
-    else if (*other_parent)
+    else if (!is_the_parent(&job->parent, &child))
         fail(job, VTCLONE_REASON_RADOS_ERROR, ESTALE, "the parent was replaced meanwhile");
+    else if (child.size > job->request.size_bytes)
+        fail(job, VTCLONE_REASON_RADOS_ERROR, EIO, "the volume has %llu bytes, more than the %llu asked for",
+             (unsigned long long)child.size, (unsigned long long)job->request.size_bytes);
     else if (child.size < job->request.size_bytes && check_time(job, "rbd_resize2") == 0) {
+        /* Its success is the check of the size: reading it again would cost a refresh of six operations. */
         result = rbd_resize2(image, job->request.size_bytes, false, NULL, NULL);
-        if (result == 0)
-            result = rbd_get_size(image, &child.size);
         if (result < 0)
             fail(job, VTCLONE_REASON_RADOS_ERROR, result, "rbd_resize2");
     }
-    if (job->code == 0 && child.size != job->request.size_bytes)
-        fail(job, VTCLONE_REASON_RADOS_ERROR, EIO, "the volume has %llu bytes instead of %llu",
-             (unsigned long long)child.size, (unsigned long long)job->request.size_bytes);
     /* Nothing was written through this handle, so a failing close loses nothing; its watch expires by itself. */
     if (rbd_close(image) < 0)
         job->outcome.connection_broken = true;
     return job->code;
 }
 
-/* One try with the parent as known. *other_parent: the facts were out of date, and nothing is left of the try. */
-static int32_t make(struct librbd_job *job, rados_ioctx_t parent_pool, rados_ioctx_t pool, bool *other_parent)
+/* One try with the parent as known. */
+static int32_t make(struct librbd_job *job, rados_ioctx_t parent_pool, rados_ioctx_t pool)
 {
     const struct clone_request *request = &job->request;
     char id[IMAGE_ID_SIZE];
     int result;
 
-    *other_parent = false;
     if (check_time(job, "reading the parent") != 0 || read_parent(job, parent_pool) != 0 || check_size(job) != 0 ||
         check_time(job, "looking the name up") != 0)
         return job->code;
@@ -260,15 +295,9 @@ static int32_t make(struct librbd_job *job, rados_ioctx_t parent_pool, rados_ioc
                          pool, request->volume, image_order(job->parent.stripe_unit, job->chunk_size_mib));
     if (result == -EEXIST)
         return judge_existing(job, pool);
-    if (result == -ENOENT && job->parent_was_cached) {
-        *other_parent = true; /* it may be gone; the fresh look says so in the right words */
-        fail(job, VTCLONE_REASON_SNAPSHOT_MISSING, result, "rbd_clone3");
-        undo(job, pool);
-        return job->code;
-    }
     if (result < 0)
         return clone_failed(job, pool, result);
-    if (check_and_grow(job, pool, other_parent) != 0)
+    if (check_and_grow(job, pool) != 0)
         undo(job, pool);
     return job->code;
 }
@@ -278,7 +307,6 @@ static void librbd_run(struct job *base)
     struct librbd_job *job = (struct librbd_job *)base;
     rados_ioctx_t parent_pool, pool;
     vtclone_error error = { 0 };
-    bool other_parent = false;
 
     if (connection_pool(job->connection, job->request.parent_pool, &parent_pool, &error) != 0 ||
         connection_pool(job->connection, job->pool, &pool, &error) != 0) {
@@ -288,15 +316,17 @@ static void librbd_run(struct job *base)
         job->outcome.connection_broken = connection_errno_breaks(error.sys_errno);
         return;
     }
-    make(job, parent_pool, pool, &other_parent);
-    if (other_parent) {
+    make(job, parent_pool, pool);
+    /* With facts of some seconds ago every failure may be theirs: the parent may have been made again since. */
+    if (job->code != 0 && job->parent_was_cached && !job->outcome.connection_broken && !job->outcome.left_behind &&
+        !job->moved) {
         forget_parent(job);
-        if (job->parent_was_cached && !job->outcome.left_behind) {
-            job->code = 0;
-            job->outcome = (struct clone_outcome){ 0 };
-            make(job, parent_pool, pool, &other_parent);
-        }
+        job->code = 0;
+        job->outcome = (struct clone_outcome){ 0 };
+        make(job, parent_pool, pool);
     }
+    if (job->code != 0)
+        forget_parent(job);
 }
 
 /* The caller has been told that it failed, so it must not have succeeded. */

@@ -3,9 +3,8 @@
  */
 #include "parent.h"
 
-#include "deadline.h"
+#include "job.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,12 +15,14 @@
 struct slot {
     char key[KEY_SIZE]; /* pool, image and snapshot, each with its NUL; zero beyond */
     size_t key_len;     /* 0: free */
-    struct deadline until;
+    bool known, reading;
+    struct deadline until; /* the facts are not asked for again before */
     struct parent_facts facts;
 };
 
 struct parent_cache {
     pthread_mutex_t lock;
+    pthread_cond_t read; /* somebody who was reading has ended */
     struct slot slots[SLOTS];
 };
 
@@ -29,8 +30,10 @@ struct parent_cache *parent_cache_new(void)
 {
     struct parent_cache *cache = calloc(1, sizeof(*cache));
 
-    if (cache != NULL)
-        pthread_mutex_init(&cache->lock, NULL);
+    if (cache == NULL)
+        return NULL;
+    pthread_mutex_init(&cache->lock, NULL);
+    monotonic_cond_init(&cache->read);
     return cache;
 }
 
@@ -38,6 +41,7 @@ void parent_cache_free(struct parent_cache *cache)
 {
     if (cache == NULL)
         return;
+    pthread_cond_destroy(&cache->read);
     pthread_mutex_destroy(&cache->lock);
     free(cache);
 }
@@ -66,23 +70,50 @@ static struct slot *find(struct parent_cache *cache, const char *key, size_t len
     return NULL;
 }
 
+/* A slot for the key: the one it has, a free one, or the one that is out of date for longest; NULL: all are being read. */
+static struct slot *take(struct parent_cache *cache, const char *key, size_t len)
+{
+    struct slot *slot = find(cache, key, len);
+
+    if (slot != NULL)
+        return slot;
+    for (size_t i = 0; i < SLOTS; i++) {
+        struct slot *other = &cache->slots[i];
+        if (!other->reading && (slot == NULL || other->until.at_ns < slot->until.at_ns))
+            slot = other;
+    }
+    if (slot == NULL)
+        return NULL;
+    *slot = (struct slot){ .key_len = len };
+    memcpy(slot->key, key, len);
+    return slot;
+}
+
 bool parent_cache_find(struct parent_cache *cache, const char *pool, const char *image, const char *snap,
-                       struct parent_facts *out)
+                       struct deadline deadline, struct parent_facts *out)
 {
     char key[KEY_SIZE];
     size_t len = make_key(key, pool, image, snap);
-    struct slot *slot = NULL;
+    struct slot *slot;
+    bool known = false;
 
     if (len == 0)
         return false;
     pthread_mutex_lock(&cache->lock);
-    slot = find(cache, key, len);
-    if (slot != NULL && deadline_passed(slot->until))
-        slot = NULL;
-    if (slot != NULL)
+    for (;;) {
+        slot = take(cache, key, len);
+        known = slot != NULL && slot->known && !deadline_passed(slot->until);
+        if (known || slot == NULL || !slot->reading)
+            break;
+        if (!monotonic_cond_wait(&cache->read, &cache->lock, deadline))
+            break;
+    }
+    if (known)
         *out = slot->facts;
+    else if (slot != NULL)
+        slot->reading = true;
     pthread_mutex_unlock(&cache->lock);
-    return slot != NULL;
+    return known;
 }
 
 void parent_cache_store(struct parent_cache *cache, const char *pool, const char *image, const char *snap,
@@ -95,17 +126,14 @@ void parent_cache_store(struct parent_cache *cache, const char *pool, const char
     if (len == 0)
         return;
     pthread_mutex_lock(&cache->lock);
-    slot = find(cache, key, len);
-    if (slot == NULL) {
-        slot = &cache->slots[0]; /* a free one has until 0, the oldest of all */
-        for (size_t i = 1; i < SLOTS; i++)
-            if (cache->slots[i].until.at_ns < slot->until.at_ns)
-                slot = &cache->slots[i];
+    slot = take(cache, key, len);
+    if (slot != NULL) {
+        slot->known = true;
+        slot->reading = false;
+        slot->until = deadline_in_ms(KEEP_MS);
+        slot->facts = *facts;
     }
-    memcpy(slot->key, key, len);
-    slot->key_len = len;
-    slot->until = deadline_in_ms(KEEP_MS);
-    slot->facts = *facts;
+    pthread_cond_broadcast(&cache->read);
     pthread_mutex_unlock(&cache->lock);
 }
 
@@ -121,5 +149,6 @@ void parent_cache_forget(struct parent_cache *cache, const char *pool, const cha
     slot = find(cache, key, len);
     if (slot != NULL)
         *slot = (struct slot){ 0 };
+    pthread_cond_broadcast(&cache->read);
     pthread_mutex_unlock(&cache->lock);
 }

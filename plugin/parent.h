@@ -6,6 +6,7 @@
 #ifndef VTCLONE_PARENT_H
 #define VTCLONE_PARENT_H
 
+#include "deadline.h"
 #include "vtclone.h"
 
 #include <stdbool.h>
@@ -27,9 +28,10 @@ struct parent_cache;
 struct parent_cache *parent_cache_new(void); /* NULL: no memory */
 void parent_cache_free(struct parent_cache *cache);
 
-/* false: not known, or not lately enough. */
+/* true: *out is known. false: the caller reads it, and then calls store or forget, for which others who want the same
+ * parent wait, up to their own deadlines (then they read it too). */
 bool parent_cache_find(struct parent_cache *cache, const char *pool, const char *image, const char *snap,
-                       struct parent_facts *out);
+                       struct deadline deadline, struct parent_facts *out);
 /* The oldest of a fixed number makes room. A name too long to keep is not kept. */
 void parent_cache_store(struct parent_cache *cache, const char *pool, const char *image, const char *snap,
                         const struct parent_facts *facts);

@@ -64,6 +64,8 @@ admin_socket = {state}/osd.asok
 log_file = {state}/log/osd.log
 osd_objectstore = {store}
 osd_failsafe_full_ratio = 0.99
+# a lone OSD whose read lease ran out while it was paused waits for peers for ever
+osd_pool_default_read_lease_ratio = 1000
 # memstore writes its data out in the long shutdown only
 osd_fast_shutdown = false
 osd_class_update_on_start = false

@@ -1,0 +1,17 @@
+# The library on the scratch Ceph of lab/: programs that use the built .so, and librbd beside it to look at the outcome.
+SUITES += ceph
+
+ceph_sources := $(wildcard tests/ceph/test_*.c)
+ceph_programs := $(ceph_sources:%.c=$(BUILD)/%)
+ceph_shared := $(BUILD)/tests/ceph/lab.o $(BUILD)/tests/ceph/request.o
+
+$(BUILD)/tests/ceph/%: $(BUILD)/tests/ceph/%.o $(ceph_shared) $(BUILD)/libvtclone.so.1
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lrbd -lrados -lcmocka -lpthread -ldl \
+		-Wl,-rpath,'$$ORIGIN/../..'
+
+.PRECIOUS: $(BUILD)/tests/ceph/%.o
+-include $(ceph_sources:%.c=$(BUILD)/%.d) $(ceph_shared:.o=.d)
+
+.PHONY: check-ceph
+check-ceph: $(ceph_programs) ## the library on two scratch Ceph clusters
+	@tests/ceph/run $(ceph_programs)

@@ -1,0 +1,190 @@
+/*
+ * test_faults.c - an OSD or a monitor that stops, dies or comes back during clones: every call returns within its
+ * deadline, and when the cluster answers again every volume is there whole or not at all.
+ */
+#include "lab.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define THREADS 8
+#define SLACK_MS 1500 /* of a busy machine */
+
+static struct lab lab;
+static vtclone_site *site;
+static vtclone_decision *decision;
+
+static const vtclone_options quick = {
+    .size = sizeof(quick),
+    .connect_timeout_ms = 3000,
+    .mon_timeout_ms = 2000,
+    .osd_timeout_ms = 2000,
+    .clone_timeout_ms = 6000,
+};
+
+static int group_up(void **state)
+{
+    (void)state;
+    lab = lab_first();
+    parent_make(&lab, (struct parent_spec){ 0 });
+    site = site_make(&lab, (struct site_spec){ 0 });
+    decision = decide_image(&lab, site);
+    pool_empty(&lab, "volumes");
+    return 0;
+}
+
+static int group_down(void **state)
+{
+    (void)state;
+    vtclone_decision_free(decision);
+    vtclone_site_free(site);
+    lab_close();
+    return 0;
+}
+
+/* ---- a number of clones at once, with a fault in the middle ---- */
+
+struct storm {
+    vtclone *handle;
+    const char *prefix;
+    int per_thread;
+    atomic_int next, made, failed, odd;
+    atomic_int_fast64_t slowest_ms;
+    atomic_bool stop;
+    char ok[400]; /* by number: 1 where the call said that the volume is there */
+};
+
+static void *storm_thread(void *argument)
+{
+    struct storm *storm = argument;
+    const vtclone_clone_options options = { .size = sizeof(options), .engine = VTCLONE_ENGINE_LIBRBD };
+
+    while (!atomic_load(&storm->stop)) {
+        int number = atomic_fetch_add(&storm->next, 1);
+        vtclone_decision *made;
+        vtclone_error error;
+        char name[64];
+        int64_t began = now_ms(), took, before;
+
+        if (number >= (int)sizeof(storm->ok))
+            break;
+        snprintf(name, sizeof(name), "%s-%d", storm->prefix, number);
+        if (vtclone_clone(storm->handle, decision, name, 1, &options, &made, &error) == 0) {
+            vtclone_decision_free(made);
+            storm->ok[number] = 1;
+            atomic_fetch_add(&storm->made, 1);
+        } else {
+            if (atomic_fetch_add(&storm->failed, 1) == 0)
+                print_message("# %s: %s %s\n", name, vtclone_code_name(error.code), error.message);
+            if (error.code != VTCLONE_E_TIMEOUT && error.code != VTCLONE_E_RADOS)
+                atomic_fetch_add(&storm->odd, 1);
+        }
+        took = now_ms() - began;
+        before = atomic_load(&storm->slowest_ms);
+        while (took > before && !atomic_compare_exchange_weak(&storm->slowest_ms, &before, took))
+            ;
+    }
+    return NULL;
+}
+
+static void storm_start(struct storm *storm, pthread_t threads[THREADS])
+{
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, storm_thread, storm), 0);
+}
+
+static void storm_join(struct storm *storm, pthread_t threads[THREADS])
+{
+    atomic_store(&storm->stop, true);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+}
+
+/* Late clean-ups need the cluster's answer and, after a lost watch, the OSD's patience (see run). */
+static void check_whole_or_gone(struct storm *storm)
+{
+    int64_t until = now_ms() + 60000;
+    int count = atomic_load(&storm->next);
+
+    for (int i = 0; i < count && i < (int)sizeof(storm->ok); i++) {
+        char name[64];
+
+        snprintf(name, sizeof(name), "%s-%d", storm->prefix, i);
+        if (storm->ok[i]) {
+            assert_int_equal(volume_size(&lab, "volumes", name), GIB);
+            volume_check_content(&lab, "volumes", name);
+            continue;
+        }
+        while (volume_leftover(&lab, "volumes", name)) {
+            if (now_ms() > until)
+                fail_msg("%s was not made, but something of it is left", name);
+            sleep_ms(200);
+        }
+    }
+}
+
+static void run_fault(const char *prefix, const char *fault, int fault_ms, const char *mend)
+{
+    struct storm storm = { .handle = handle_open(&quick), .prefix = prefix };
+    pthread_t threads[THREADS];
+
+    storm_start(&storm, threads);
+    sleep_ms(1000);
+    lab_do(&lab, "%s", fault);
+    sleep_ms(fault_ms);
+    lab_do(&lab, "%s", mend);
+    sleep_ms(3000);
+    storm_join(&storm, threads);
+    print_message("# %s: %d made, %d failed, slowest call %lld ms\n", prefix, atomic_load(&storm.made),
+                  atomic_load(&storm.failed), (long long)atomic_load(&storm.slowest_ms));
+    assert_true(atomic_load(&storm.made) > 0);
+    assert_int_equal(atomic_load(&storm.odd), 0);
+    assert_true(atomic_load(&storm.slowest_ms) <= quick.clone_timeout_ms + SLACK_MS);
+    check_whole_or_gone(&storm);
+    /* The handle works as before. */
+    clone_ok(storm.handle, decision, "after-fault", 1, false);
+    vtclone_free(storm.handle);
+    pool_empty(&lab, "volumes");
+    assert_int_equal(lab_wait_sessions(&lab, "client.cinder", 0, 10), 0);
+}
+
+static void an_osd_that_stops_answering_costs_no_call_more_than_its_deadline(void **state)
+{
+    (void)state;
+    run_fault("paused-osd", "pause-osd", 10000, "resume-osd");
+}
+
+static void a_killed_osd_that_comes_back_leaves_volumes_whole_or_gone(void **state)
+{
+    (void)state;
+    run_fault("killed-osd", "kill-osd", 5000, "start-osd");
+}
+
+static void a_monitor_that_stops_answering_costs_no_call_more_than_its_deadline(void **state)
+{
+    (void)state;
+    run_fault("paused-mon", "pause-mon", 8000, "resume-mon");
+}
+
+static void a_killed_monitor_that_comes_back_leaves_volumes_whole_or_gone(void **state)
+{
+    (void)state;
+    run_fault("killed-mon", "kill-mon", 5000, "start-mon");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_osd_that_stops_answering_costs_no_call_more_than_its_deadline),
+        cmocka_unit_test(a_killed_osd_that_comes_back_leaves_volumes_whole_or_gone),
+        cmocka_unit_test(a_monitor_that_stops_answering_costs_no_call_more_than_its_deadline),
+        cmocka_unit_test(a_killed_monitor_that_comes_back_leaves_volumes_whole_or_gone),
+    };
+
+    cmocka_set_test_filter(getenv("TEST_FILTER"));
+    return cmocka_run_group_tests(tests, group_up, group_down);
+}
