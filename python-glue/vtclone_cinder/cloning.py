@@ -66,6 +66,7 @@ class _Request:
         self.locations: Optional[List[Dict[str, Any]]] = None
         self.volumes: Dict[str, Any] = {}
         self.looked_up: set = set()
+        self.site: Optional[Dict[str, Any]] = None
         self.type_name: Optional[str] = None
         self.type_specs: Dict[str, Any] = {}
         try:
@@ -144,7 +145,7 @@ class ImageCloner:
         except (vtclone.Error, sites.SiteError) as err:
             self._warn_once("cannot check the locations of an image before its download: %s" % err)
         else:
-            if decision.unpaired:
+            if self._broken(request, decision):
                 self._refuse_unpaired(request, decision)
 
     # ---- the steps ----
@@ -155,6 +156,8 @@ class ImageCloner:
             outcome.end(outcomes.DECLINED, "ENCRYPTED", "the volume is encrypted")
             return None
         request.locations = self._locations(image_location, request)
+        if not self._site(request)["stores"]:
+            self._without_stores(request)
         update = self._try_candidates(request, outcome)
         if update is None and outcome.outcome == outcomes.DECLINED and self._conf.on_miss == "copy" and \
                 outcome.reason in _COPY_HELPS and self._copy(request, outcome):
@@ -184,12 +187,29 @@ class ImageCloner:
                     request.locations = [entry for at, entry in enumerate(request.locations or []) if at != index]
         finally:
             request.locations = all_locations
-        if decision.unpaired and self._conf.unpaired == "refuse":
+        if self._conf.unpaired == "refuse" and self._broken(request, decision):
             outcome.end(outcomes.REFUSED, decision.reason)
             self._refuse_unpaired(request, decision)
         reason = failure.reason if failure else decision.reason
         outcome.end(outcomes.DECLINED, reason, str(failure) if failure else decision.detail)
         return None
+
+    def _broken(self, request: _Request, decision: vtclone.Decision) -> List[Dict[str, Any]]:
+        """The candidates that broke a pairing rule. No stores known means no pool known: that is not the image's fault."""
+        if not decision.unpaired:
+            return []
+        blind = not self._site(request)["stores"]
+        return [candidate for candidate in decision.candidates() if candidate["unpaired"] and
+                not (blind and candidate["reason"] == "POOL_NOT_ALLOWED")]
+
+    def _without_stores(self, request: _Request) -> None:
+        """Nothing is cloned by us without knowing the stores; that each location is the image's own copy can still be
+        seen by its name, and stock Cinder goes on with those."""
+        request.load_image_volumes()
+        decision = self._resolve(request)
+        if self._conf.unpaired == "refuse" and self._broken(request, decision):
+            self._refuse_unpaired(request, decision)
+        raise sites.SiteError("the image stores are not known")
 
     def _decide(self, request: _Request) -> vtclone.Decision:
         """A decision. The image volumes are looked up in the database only where they could change it: not where the
@@ -217,6 +237,11 @@ class ImageCloner:
             raise
 
     def _site(self, request: _Request) -> Dict[str, Any]:
+        if request.site is None:
+            request.site = self._make_site(request)
+        return request.site
+
+    def _make_site(self, request: _Request) -> Dict[str, Any]:
         content = self._site_file.read()
         types = [] if request.type_name is None else [{"name": request.type_name, "extra_specs": {
             key: value for key, value in request.type_specs.items() if key == "image_service:store_id" and value}}]
@@ -356,9 +381,7 @@ class ImageCloner:
         raise exception.ImageUnacceptable(image_id=request.image["id"], reason=message)
 
     def _refuse_unpaired(self, request: _Request, decision: vtclone.Decision) -> None:
-        for candidate in decision.candidates():
-            if not candidate["unpaired"]:
-                continue
+        for candidate in self._broken(request, decision):
             LOG.warning("vtclone: image %(image)s of project %(owner)s has location %(url)s, which is not its own copy "
                         "(%(reason)s: %(detail)s). Its owner may be after somebody else's data. Volume %(volume)s of "
                         "project %(project)s is refused.",

@@ -5,6 +5,7 @@ cinder-volume has forked. Callers answer for one rule: an image is only asked fo
 it.
 """
 
+import threading
 import time
 from typing import Any, Dict, List, Optional
 
@@ -19,6 +20,7 @@ from vtclone_cinder import opts
 LOG = logging.getLogger(__name__)
 
 _RETRY_AFTER_FAILURE = 30.0
+_STORES_TIMEOUT = 5.0
 _LOCATION_API = "v2.17"
 
 
@@ -48,6 +50,7 @@ class GlanceService:
         self._endpoint: Optional[str] = None
         self._stores: Optional[List[Dict[str, Any]]] = None
         self._stores_until = 0.0
+        self._stores_read: Optional[threading.Event] = None
         self._has_location_api: Optional[bool] = None
         self._versions_until = 0.0
 
@@ -81,16 +84,18 @@ class GlanceService:
             self._endpoint = endpoint[:-3] if endpoint.endswith("/v2") else endpoint
         return self._endpoint
 
-    def _request(self, method: str, path: str, service_header: bool = False, **kwargs: Any) -> Any:
+    def _request(self, method: str, path: str, service_header: bool = False, timeout: Optional[float] = None,
+                 **kwargs: Any) -> Any:
         """A response of any status."""
         self._open()
+        longest = self._conf[opts.GROUP].glance_timeout
         try:
             headers = {"Accept": "application/json"}
             if service_header:
                 headers["X-Service-Token"] = self._session.get_token(self._auth)
             return self._session.request(self._base() + path, method, auth=self._auth, headers=headers,
-                                         raise_exc=False, redirect=False, connect_retries=1,
-                                         timeout=self._conf[opts.GROUP].glance_timeout, **kwargs)
+                                         raise_exc=False, redirect=False, connect_retries=0,
+                                         timeout=min(longest, timeout or longest), **kwargs)
         except ks_exceptions.ClientException as err:
             raise GlanceUnavailable("%s %s: %s" % (method, path, err)) from err
 
@@ -155,20 +160,30 @@ class GlanceService:
 
     def stores(self) -> List[Dict[str, Any]]:
         """The stores as a site file has them; an empty list where Glance does not say, with one warning."""
-        now = time.monotonic()
-        if self._stores is None or now >= self._stores_until:
-            try:
-                self._stores = self._read_stores()
-                self._stores_until = now + self._conf[opts.GROUP].stores_ttl
-            except GlanceUnavailable as err:
-                LOG.warning("vtclone: cannot learn the image stores from Glance (%s); %s", err,
-                            "keeping what was known" if self._stores else "a site file can name them")
-                self._stores = self._stores or []
-                self._stores_until = now + _RETRY_AFTER_FAILURE
+        if self._stores is not None and time.monotonic() < self._stores_until:
+            return self._stores
+        under_way = self._stores_read
+        if under_way is not None:  # by another thread: what was known will do, else its answer is waited for
+            if self._stores is None:
+                under_way.wait()
+            return self._stores or []
+        under_way = self._stores_read = threading.Event()
+        try:
+            self._stores = self._read_stores()
+            self._stores_until = time.monotonic() + self._conf[opts.GROUP].stores_ttl
+        except GlanceUnavailable as err:
+            LOG.warning("vtclone: cannot learn the image stores from Glance (%s); %s", err,
+                        "keeping what was known" if self._stores else "a site file can name them")
+            self._stores = self._stores or []
+            self._stores_until = time.monotonic() + _RETRY_AFTER_FAILURE
+        finally:
+            self._stores_read = None
+            under_way.set()
         return self._stores
 
     def _read_stores(self) -> List[Dict[str, Any]]:
-        found = self._get_json("/v2/info/stores/detail")
+        # Glance asks Ceph before it answers: where that hangs, so does this.
+        found = self._get_json("/v2/info/stores/detail", timeout=_STORES_TIMEOUT)
         stores = []
         for entry in found.get("stores", []) if isinstance(found, dict) else []:
             facts = entry.get("properties") or {}

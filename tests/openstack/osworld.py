@@ -40,7 +40,6 @@ class World:
         self.facts = ostack.load(state)
         self.admin, self.demo, self.other = (oscloud.login(self.facts, name) for name in ("admin", "demo", "other"))
         self.ceph = self.facts["ceph"]
-        self._settings = {}
         self.probe_path = os.path.join(state, "probe")
 
     def lift_quotas(self):
@@ -53,9 +52,11 @@ class World:
 
     def settle(self, daemon, *settings):
         """The daemon with exactly these settings besides the lab's; restarted only where that is a change."""
-        if self._settings.get(daemon, ()) != settings:
-            ostack.restart_daemon(self.facts, daemon, list(settings), {}, True)
-            self._settings[daemon] = settings
+        if self.facts["daemon_settings"].get(daemon, []) != list(settings):
+            self.restart(daemon, *settings)
+
+    def restart(self, daemon, *settings, environment=None):
+        ostack.restart_daemon(self.facts, daemon, list(settings), environment or {}, True)
 
     def stop(self, daemon):
         ostack.stop_daemon(self.facts, daemon)
@@ -119,6 +120,17 @@ class World:
                         if "clone" in found:
                             clones.append(found["clone"])
         return gap, clones
+
+    def gaps(self, begin, end):
+        """The largest event-loop gap of each cinder-volume process between two times, smallest first."""
+        found = []
+        for path in glob.glob(self.probe_path + ".*"):
+            with open(path) as stream:
+                lines = [json.loads(line) for line in stream]
+            seen = [line["gap"] for line in lines if "gap" in line and begin <= line["at"] <= end]
+            if seen:
+                found.append(max(seen))
+        return sorted(found)
 
     # ---- images ----
 
