@@ -18,12 +18,13 @@ In `[DEFAULT]` of cinder.conf, for cinder-volume and cinder-scheduler:
 | option | value |
 |---|---|
 | `volume_manager` | `vtclone_cinder.manager.CloneVolumeManager` |
-| `scheduler_default_filters` | the list there is (Cinder's default: `AvailabilityZoneFilter,CapacityFilter,CapabilitiesFilter`), with `ImageLocalityFilter` at its end |
+| `scheduler_default_filters` | `AvailabilityZoneFilter,CapacityFilter,CapabilitiesFilter,ImageLocalityFilter` (Cinder's \
+default, or the list there is, with the last one added) |
 | `scheduler_default_weighers` | optional: `CapacityWeigher,ImageLocalityWeigher` |
 
 `volume_driver` and the other options of a backend stay as they are; vtclone takes pools, users and ceph.conf from there.
-`extra_capabilities = {"glance_store_id": "STORE"}` in a backend's section names the Glance store beside it; where it is not set, the
-type's `image_service:store_id` and Glance's own facts have to tell.
+`extra_capabilities = {"glance_store_id": "STORE"}` in a backend's section names the Glance store beside it; where it is not set,
+the type's `image_service:store_id` and Glance's own facts have to tell.
 
 ## Ceph users
 
@@ -34,8 +35,8 @@ What cloning needs, and no more: `mon 'profile rbd'`, `osd 'profile rbd pool=VOL
 
 Where Glance hides locations from users (both `show_*` options off, the safe setting), vtclone asks for them itself. It takes the
 credentials of `[vtclone]` (`auth_type`, `auth_url`, `username`, ... as in every OpenStack service) or, where that has none, of
-`[service_user]`. With the location API of Glance 2024.2 or newer the user needs the roles `service` and `admin` (`service` alone sees public,
-community and shared images only); with an older Glance set `glance_endpoint` to one that shows locations.
+`[service_user]`. With the location API of Glance 2024.2 or newer the user needs the roles `service` and `admin` (`service` alone
+sees public, community and shared images only); with an older Glance set `glance_endpoint` to one that shows locations.
 """
 
 

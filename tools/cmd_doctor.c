@@ -1,6 +1,6 @@
 /*
- * cmd_doctor.c - vtclone doctor: what of a deployment works for cloning and what does not, each with what to change, from
- * configuration files, a site document, lists of images and volumes, and the Ceph clusters named there.
+ * cmd_doctor.c - vtclone doctor: what of a deployment works for cloning and what does not, each with what to change,
+ * from configuration files, a site document or the live services, images and volumes, and the Ceph clusters.
  */
 #include "doctor.h"
 

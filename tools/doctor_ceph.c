@@ -1,6 +1,6 @@
 /*
- * doctor_ceph.c - the clusters of the rbd backends, asked with the backends' own users: reachable, the right cluster, clone
- * v1 or v2, and whether the user may do what cloning needs and no more.
+ * doctor_ceph.c - the clusters of the rbd backends, asked with the backends' own users: reachable, the right cluster,
+ * clone v1 or v2, and whether the user may do what cloning needs and no more.
  *
  * Nothing is changed. Whether a user may write is found by removing an object that does not exist: an OSD checks
  * permission before it looks for the object, so the answer is EPERM or ENOENT.
@@ -24,13 +24,23 @@ static const char *errno_text(struct report *report, int result)
     return TEXT("%s", strerror_r(abs(result), room, sizeof(room)));
 }
 
+/* What librados takes where the site says nothing. */
+static const char *user_of(const struct backend_fact *backend)
+{
+    return backend->user == NULL ? "admin" : backend->user;
+}
+
+static bool refused(int result)
+{
+    return result == -EPERM || result == -EACCES;
+}
+
 static int connect_backend(const struct backend_fact *backend, rados_t *out)
 {
-    const char *user = backend->user == NULL ? "admin" : backend->user;
     const char *cluster = backend->cluster == NULL ? "ceph" : backend->cluster;
     char name[VTCLONE_MAX_NAME_BYTES + 16];
 
-    snprintf(name, sizeof(name), "client.%s", user);
+    snprintf(name, sizeof(name), "client.%s", user_of(backend));
     int result = rados_create2(out, cluster, name, 0);
     if (result < 0)
         return result;
@@ -52,7 +62,8 @@ static void check_fsid(struct report *report, rados_t cluster, const struct back
 {
     char fsid[64];
 
-    if (backend->fsid == NULL || rados_cluster_fsid(cluster, fsid, sizeof(fsid)) < 0 || strcmp(fsid, backend->fsid) == 0)
+    if (backend->fsid == NULL || rados_cluster_fsid(cluster, fsid, sizeof(fsid)) < 0 ||
+        strcmp(fsid, backend->fsid) == 0)
         return;
     report_add(report, DOCTOR_ERROR, "FSID_DIFFERS", subject,
                TEXT("its cluster is %s, but %.100s is expected: no location matches it", fsid, backend->fsid),
@@ -92,13 +103,13 @@ static enum access probe_pool(rados_t cluster, const char *pool, int *result)
 
     *result = rados_ioctx_create(cluster, pool, &io);
     if (*result < 0)
-        return *result == -EPERM || *result == -EACCES ? ACCESS_NONE : ACCESS_UNKNOWN;
+        return refused(*result) ? ACCESS_NONE : ACCESS_UNKNOWN;
     *result = rados_stat(io, NO_OBJECT, &size, &changed);
-    if (*result == -EPERM || *result == -EACCES)
+    if (refused(*result)) {
         access = ACCESS_NONE;
-    else if (*result == -ENOENT) {
+    } else if (*result == -ENOENT) {
         *result = rados_remove(io, NO_OBJECT);
-        access = *result == -ENOENT ? ACCESS_WRITE : *result == -EPERM || *result == -EACCES ? ACCESS_READ : ACCESS_UNKNOWN;
+        access = *result == -ENOENT ? ACCESS_WRITE : refused(*result) ? ACCESS_READ : ACCESS_UNKNOWN;
     }
     rados_ioctx_destroy(io);
     return access;
@@ -118,14 +129,15 @@ static void check_own_pool(struct report *report, rados_t cluster, const struct 
                    TEXT("pool %.100s: %s", backend->pool, errno_text(report, result)), "see ceph status");
     else if (access != ACCESS_WRITE)
         report_add(report, DOCTOR_ERROR, "CAPS_TOO_SMALL", subject,
-                   TEXT("client.%.60s may not write pool %.100s: no volume can be made", backend->user == NULL ? "admin" : backend->user, backend->pool),
+                   TEXT("client.%.60s may not write pool %.100s: no volume can be made", user_of(backend),
+                        backend->pool),
                    TEXT("grant osd 'profile rbd pool=%.100s' (ceph auth caps)", backend->pool));
 }
 
 static void check_image_pool(struct report *report, rados_t cluster, const struct backend_fact *backend,
                              const struct store_fact *store, const char *subject)
 {
-    const char *user = backend->user == NULL ? "admin" : backend->user;
+    const char *user = user_of(backend);
     int result;
     enum access access = probe_pool(cluster, store->pool, &result);
 
@@ -142,7 +154,8 @@ static void check_image_pool(struct report *report, rados_t cluster, const struc
                         backend->pool, store->pool));
     else if (access == ACCESS_UNKNOWN && result == -ENOENT)
         report_add(report, DOCTOR_ERROR, "POOL_MISSING", TEXT("store %.100s", store->id),
-                   TEXT("the cluster has no pool %.100s", store->pool), "correct rbd_store_pool (or pool in the site file)");
+                   TEXT("the cluster has no pool %.100s", store->pool),
+                   "correct rbd_store_pool (or pool in the site file)");
 }
 
 static void check_backend_cluster(struct report *report, const struct facts *facts, const struct backend_fact *backend)
@@ -154,8 +167,8 @@ static void check_backend_cluster(struct report *report, const struct facts *fac
     if (result < 0) {
         report->service_failed = true;
         report_add(report, DOCTOR_ERROR, "CEPH_UNREACHABLE", subject,
-                   TEXT("connecting as client.%.60s with %.200s: %s", backend->user == NULL ? "admin" : backend->user,
-                        backend->ceph_conf, errno_text(report, result)),
+                   TEXT("connecting as client.%.60s with %.200s: %s", user_of(backend), backend->ceph_conf,
+                        errno_text(report, result)),
                    "see that the monitors answer, and that the key ring is there and readable to this user");
         return;
     }

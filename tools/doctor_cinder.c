@@ -77,8 +77,8 @@ static void check_capabilities(struct report *report, const struct ini *cinder, 
 
     if (text == NULL)
         return;
-    if (json_parse(&report->arena, "extra_capabilities", text, strlen(text), &root, &(vtclone_error){ 0 }) != VTCLONE_OK ||
-        root->type != JSON_OBJECT)
+    int32_t code = json_parse(&report->arena, "extra_capabilities", text, strlen(text), &root, &(vtclone_error){ 0 });
+    if (code != VTCLONE_OK || root->type != JSON_OBJECT)
         report_add(report, DOCTOR_ERROR, "EXTRA_CAPABILITIES_BAD", TEXT("[%.100s] extra_capabilities", section),
                    "it is not a JSON object: Cinder ignores it, and the backend names no store",
                    "write it like {\"glance_store_id\": \"STORE\"}");
@@ -192,7 +192,8 @@ static void check_schemes(struct report *report, const struct ini *cinder)
     }
     if (arrays == 0 || list_has(ini_get(cinder, "DEFAULT", "allowed_direct_url_schemes"), "cinder"))
         return;
-    report_add(report, ours ? DOCTOR_NOTE : DOCTOR_WARNING, "DIRECT_URL_SCHEMES", "[DEFAULT] allowed_direct_url_schemes",
+    report_add(report, ours ? DOCTOR_NOTE : DOCTOR_WARNING, "DIRECT_URL_SCHEMES",
+               "[DEFAULT] allowed_direct_url_schemes",
                ours ? "it lacks cinder: vtclone does not need it, but where it declines, stock Cinder downloads"
                     : "it lacks cinder: stock Cinder downloads every image to backends other than Ceph",
                "set allowed_direct_url_schemes = cinder");

@@ -1,6 +1,6 @@
 /*
- * doctor_facts.c - the stores, backends and volume types that the checks compare: from a site document (a file's, or the
- * live one), or, where there is none, from what cinder.conf and glance-api.conf say.
+ * doctor_facts.c - the stores, backends and volume types that the checks compare: from a site document (a file's, or
+ * the live one), or, where there is none, from what cinder.conf and glance-api.conf say.
  */
 #include "doctor.h"
 #include "error.h"
@@ -124,10 +124,10 @@ static const char *paired_store(struct report *report, const struct ini *cinder,
     const char *text = backend_option(cinder, section, "extra_capabilities");
     struct json *root;
 
-    if (text == NULL ||
-        json_parse(&report->arena, "extra_capabilities", text, strlen(text), &root, &(vtclone_error){ 0 }) != VTCLONE_OK)
+    if (text == NULL)
         return NULL;
-    return text_of(root, "glance_store_id");
+    int32_t code = json_parse(&report->arena, "extra_capabilities", text, strlen(text), &root, &(vtclone_error){ 0 });
+    return code != VTCLONE_OK ? NULL : text_of(root, "glance_store_id");
 }
 
 static void read_backends(struct report *report, const struct ini *cinder, struct facts *facts)
@@ -162,7 +162,8 @@ static void read_stores(struct report *report, const struct ini *glance, struct 
     while (facts->stores != NULL && list_next(&rest, &item, &len)) {
         const char *colon = memchr(item, ':', len);
         const char *id = colon == NULL ? NULL : arena_strndup(&report->arena, item, (size_t)(colon - item));
-        const char *type = colon == NULL ? NULL : arena_strndup(&report->arena, colon + 1, len - (size_t)(colon + 1 - item));
+        const char *type =
+            colon == NULL ? NULL : arena_strndup(&report->arena, colon + 1, len - (size_t)(colon + 1 - item));
         if (id == NULL || type == NULL)
             continue;
         bool rbd = strcmp(type, "rbd") == 0;

@@ -47,7 +47,8 @@ static void check_stores(struct report *report, const struct ini *glance)
     while (list_next(&rest, &item, &len)) {
         const char *colon = memchr(item, ':', len);
         const char *id = arena_strndup(&report->arena, item, colon == NULL ? len : (size_t)(colon - item));
-        const char *type = colon == NULL ? "" : arena_strndup(&report->arena, colon + 1, len - (size_t)(colon + 1 - item));
+        const char *type =
+            colon == NULL ? "" : arena_strndup(&report->arena, colon + 1, len - (size_t)(colon + 1 - item));
         if (id == NULL || type == NULL)
             continue;
         found = found || same_text(id, preferred);

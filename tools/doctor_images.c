@@ -119,7 +119,8 @@ static bool has_copy(const struct facts *facts, const struct type_fact *type, co
                 continue;
             if (list_has(stores, store->id))
                 return true;
-            if (*copy_to == NULL || same_text(store->id, type->store_id) || same_text(store->id, facts->backends[i].store))
+            if (*copy_to == NULL || same_text(store->id, type->store_id) ||
+                same_text(store->id, facts->backends[i].store))
                 *copy_to = store->id;
         }
     }

@@ -1,6 +1,6 @@
 /*
- * doctor_ini.c - configuration files as oslo.config reads them: sections, "key = value" or "key: value", comments, values
- * that go on in indented lines, one pair of quotes around a value; of two values of an option the last counts.
+ * doctor_ini.c - configuration files as oslo.config reads them: sections, "key = value" or "key: value", comments,
+ * values that go on in indented lines, one pair of quotes around a value; of two values of an option the last counts.
  */
 #include "doctor.h"
 #include "error.h"
@@ -18,11 +18,21 @@ struct reading {
     size_t line;
 };
 
+/* How many bytes follow the first byte of a character; 4 where none begins so. */
+static size_t utf8_more(unsigned char first)
+{
+    if (first < 0x80)
+        return 0;
+    if (first < 0xc2 || first > 0xf4)
+        return 4;
+    return first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+}
+
 static bool is_utf8(const unsigned char *text, size_t len)
 {
     for (size_t i = 0; i < len;) {
-        size_t more = text[i] < 0x80 ? 0 : text[i] < 0xc2 ? 4 : text[i] < 0xe0 ? 1 : text[i] < 0xf0 ? 2 : text[i] < 0xf5 ? 3 : 4;
-        if (more == 4 || (more > 0 && len - i <= more))
+        size_t more = utf8_more(text[i]);
+        if (more == 4 || len - i <= more)
             return false;
         for (size_t k = 1; k <= more; k++)
             if ((text[i + k] & 0xc0) != 0x80)

@@ -100,8 +100,9 @@ static void check_type_store(struct report *report, const struct facts *facts, c
         if (type_on_backend(type, &facts->backends[i]) && store_beside(facts, store, &facts->backends[i]))
             return;
     report_add(report, DOCTOR_WARNING, "TYPE_STORE_ELSEWHERE", subject,
-               TEXT("image_service:store_id is %.100s, which is not beside a backend of this type: images made from its "
-                    "volumes cannot be cloned for it", type->store_id),
+               TEXT("image_service:store_id is %.100s, which is not beside a backend of this type: images made from "
+                    "its volumes cannot be cloned for it",
+                    type->store_id),
                TEXT("openstack volume type set --property image_service:store_id=STORE %.100s", type->name));
 }
 
@@ -154,7 +155,8 @@ static void check_enabled(struct report *report, const struct facts *facts, cons
         if (!site_has_backend(facts, item, len))
             report_add(report, DOCTOR_WARNING, "BACKEND_NOT_IN_SITE", TEXT("backend %.*s", (int)len, item),
                        "enabled_backends names it, but the site has no backend of it",
-                       "see whether its cinder-volume is up (openstack volume service list), or add it to the site file");
+                       "see whether its cinder-volume is up (openstack volume service list), or add it to the site "
+                       "file");
 }
 
 /* An rbd volume gets the larger of the two object sizes. */

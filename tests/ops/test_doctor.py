@@ -313,6 +313,19 @@ def test_a_file_that_oslo_config_refuses_is_refused_with_its_line(tmp_path, text
     assert done.returncode == 2 and words in done.stderr
 
 
+def test_a_name_in_utf8_is_kept_and_other_bytes_are_refused(tmp_path):
+    path = tmp_path / "cinder.conf"
+    path.write_text("[DEFAULT]\nenabled_backends = \uc138\ud504\n", encoding="utf-8")
+    args = [PROGRAM, "doctor", "--format", "json", "--cinder-conf", str(path)]
+    done = subprocess.run(args, capture_output=True, timeout=60, check=False)
+    found = {one["subject"] for one in json.loads(done.stdout)["findings"]}
+    assert "backend \uc138\ud504" in found and done.returncode == 3
+    for wrong in (b"\xff", b"\xc3", b"\xe3\x81", b"\xf0\x9f\x98", b"\xc0\xaf", b"\x00"):
+        path.write_bytes(b"[DEFAULT]\nhost = " + wrong)
+        done = subprocess.run(args, capture_output=True, timeout=60, check=False)
+        assert done.returncode == 2 and b"UTF-8" in done.stderr, wrong
+
+
 @pytest.mark.parametrize("args, words", [
     ([], "at least one of"), (["--cinder-conf", "/nonexistent"], "No such file"), (["extra"], "unexpected argument"),
     (["--site", "/dev/null"], "site"), (["--format", "xml", "--site", "/dev/null"], "neither table nor json"),

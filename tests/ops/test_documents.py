@@ -29,11 +29,13 @@ def test_every_call_of_the_header_is_in_its_page():
     assert [call for call in sorted(calls) if call not in text] == []
 
 
-@pytest.mark.parametrize("command", ["resolve", "clone", "doctor"])
-def test_every_option_of_a_command_is_in_the_manual(command):
-    shown = subprocess.run([PROGRAM, command, "--help"], capture_output=True, text=True, check=True).stdout
+@pytest.mark.parametrize("program, command", [
+    ("vtclone", "resolve"), ("vtclone", "clone"), ("vtclone", "stores"), ("vtclone", "copy"), ("vtclone", "doctor"),
+    ("vtclone-bench", "clone"), ("vtclone-bench", "resolve")])
+def test_every_option_of_a_command_is_in_the_manual(program, command):
+    shown = subprocess.run([str(BUILD / program), command, "--help"], capture_output=True, text=True, check=True).stdout
     options = set(re.findall(r"--[a-z][a-z-]+", shown))
-    text = page("vtclone.1")
+    text = page(program + ".1")
     assert options and [option for option in sorted(options) if option not in text] == []
 
 
