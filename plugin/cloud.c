@@ -35,7 +35,7 @@ int32_t cloud_check_uuid(const char *id, const char *what, vtclone_error *err)
 
     if (id == NULL)
         return error_set(err, VTCLONE_E_INVALID, "%s: NULL", what);
-    for (; id[i] != '\0' && i <= 36; i++)
+    for (; i <= 36 && id[i] != '\0'; i++)
         if (i == 8 || i == 13 || i == 18 || i == 23 ? id[i] != '-' : !isxdigit((unsigned char)id[i]))
             break;
     if (i != 36 || id[36] != '\0')

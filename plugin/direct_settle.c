@@ -175,7 +175,7 @@ static int32_t adopt(struct direct *direct, const char *id, bool *done)
 /* A name without an id object, unchanged for so long that nobody is at work on it. */
 static int32_t take_over(struct direct *direct, const char *id, bool *done, bool *again)
 {
-    struct header_facts header;
+    struct header_facts header = { 0 };
     int result = cls_in_trash(direct->target, id, direct->work_until);
 
     if (result == 1)

@@ -270,7 +270,7 @@ int32_t glance_copy(struct glance *glance, const struct call *call, const char *
     char path[WHAT_BYTES], what[2 * WHAT_BYTES];
     __attribute__((cleanup(http_response_release))) struct http_response response = { 0 };
     struct service service;
-    char *body;
+    char *body = NULL;
     size_t len;
 
     snprintf(path, sizeof(path), "/v2/images/%s/import", image_id);

@@ -5,18 +5,25 @@ SUITES += fuzz
 fuzz_targets := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 TARGETS ?= $(fuzz_targets)
 
+# The mutator that knows JSON is for documents. fuzz_replies holds two sources itself; fuzz_cloud stands in for the network.
+fuzz_plain := location http replies
+fuzz_objects_replies := $(filter-out %/direct_read.o %/cls_rbd_read.o,$(lib_objects))
+fuzz_objects = $(or $(fuzz_objects_$*),$(lib_objects))
+fuzz_ldflags_cloud := -Wl,--wrap=http_attempt -Wl,--wrap=call_sleep
+
 $(BUILD)/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(lib_objects)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(fuzz_ldflags_$*) -o $@ $(filter-out $(lib_objects),$^) $(fuzz_objects) $(LIBS)
 
 $(BUILD)/fuzz/search_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/mutate_json.o $(lib_objects)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(if $(filter location,$*),$(filter-out %/mutate_json.o,$^),$^) $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $(fuzz_ldflags_$*) -o $@ \
+		$(filter-out $(lib_objects) $(if $(filter $*,$(fuzz_plain)),%/mutate_json.o),$^) $(fuzz_objects) $(LIBS)
 
 .SECONDARY: $(foreach t,$(fuzz_targets),$(BUILD)/tests/fuzz/fuzz_$(t).o) $(BUILD)/tests/fuzz/mutate_json.o $(BUILD)/tests/fuzz/replay.o
 -include $(wildcard $(BUILD)/tests/fuzz/*.d)
 
-.PHONY: fuzz fuzz-search replay-programs search-programs check-fuzz
+.PHONY: fuzz replay-programs search-programs check-fuzz
 replay-programs: $(fuzz_targets:%=$(BUILD)/fuzz/replay_%)
 search-programs: $(TARGETS:%=$(BUILD)/fuzz/search_%)
 
