@@ -64,7 +64,7 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/libvtclone.so.1: $(lib_objects) plugin/libvtclone.map
-	$(Q)$(CC) -shared -Wl,-soname,libvtclone.so.$(SOVERSION) -Wl,--version-script=plugin/libvtclone.map -Wl,-z,defs \
+	$(Q)$(CC) -shared -Wl,-soname,libvtclone.so.$(SOVERSION) -Wl,--version-script=plugin/libvtclone.map -Wl,-z,defs -Wl,-z,nodelete \
 		$(ALL_LDFLAGS) -o $@ $(lib_objects) $(LIBS)
 	@ln -sf libvtclone.so.1 $(BUILD)/libvtclone.so
 

@@ -1,297 +1,17 @@
 /*
- * connection.c - see connection.h.
- *
- * A connection is CONNECTING, then READY or FAILED for good. It is listed while new callers may find it, counted by its
- * users (those between get and put, those that wait for it, the thread that makes it), and handed to the reaper when
- * neither is left. All of that is
- * under the cache's lock.
+ * connection.c - finding, making, using and leaving a connection; see connection.h, and connection_cache.h for the rules
+ * that its states follow.
  */
-#include "connection.h"
+#include "connection_cache.h"
 
-#include "certify.h"
-#include "claim.h"
-#include "cluster.h"
 #include "direct_facts.h"
 #include "error.h"
-#include "job.h"
 #include "parent.h"
-#include "pool.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#define CLOSE_WAIT_MS 5000 /* how long the last handle waits for connections to be closed */
-
-enum state { CONNECTING, READY, FAILED };
-
-struct connection {
-    struct connection *next; /* in the table or in the list of those to be closed */
-    struct connection_cache *cache;
-    struct cluster_key key; /* strings are this connection's own */
-    enum state state;
-    bool listed;
-    uint32_t users;
-    uint32_t idle_close_ms;
-    int64_t idle_since_ns; /* where there are no users */
-    struct cluster cluster; /* READY */
-    vtclone_error error;    /* FAILED */
-    struct pools pools;
-    struct parent_cache *parents;
-    struct direct_cache *direct;
-};
-
-struct connection_cache {
-    uint32_t handles; /* under current_lock */
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    struct connection *table;
-    struct connection *to_close;
-    size_t alive; /* connections that exist: listed, in use, or to be closed */
-    bool closing; /* the last handle is gone */
-    bool reaper_runs, reaper_ended, reaper_owns; /* owns: nobody joins the reaper; it frees the cache */
-    pthread_t reaper;
-    struct claims *claims;
-    struct certificates *certificates;
-};
-
-static pthread_mutex_t current_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct connection_cache *current;
-static atomic_uint_fast64_t connects, connect_failures, open_connections;
-
-/* ---- fork ---- */
-
-static void before_fork(void)
-{
-    pthread_mutex_lock(&current_lock);
-}
-
-static void after_fork_in_parent(void)
-{
-    pthread_mutex_unlock(&current_lock);
-}
-
-static void after_fork_in_child(void)
-{
-    pthread_mutex_init(&current_lock, NULL);
-    current = NULL;
-    atomic_store(&open_connections, 0);
-}
-
-static void watch_forks(void)
-{
-    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-}
-
-/* ---- closing ---- */
-
-static void connection_destroy(struct connection *connection)
-{
-    pools_release(&connection->pools);
-    if (connection->cluster.rados != NULL) {
-        rados_shutdown(connection->cluster.rados);
-        atomic_fetch_sub(&open_connections, 1);
-    }
-    parent_cache_free(connection->parents);
-    direct_cache_free(connection->direct);
-    free((void *)(uintptr_t)connection->key.ceph_conf);
-    free((void *)(uintptr_t)connection->key.cluster);
-    free((void *)(uintptr_t)connection->key.user);
-    free(connection);
-}
-
-/* Takes it out of the table; new callers make another. */
-static void unlist(struct connection *connection)
-{
-    struct connection_cache *cache = connection->cache;
-
-    if (!connection->listed)
-        return;
-    for (struct connection **at = &cache->table; *at != NULL; at = &(*at)->next)
-        if (*at == connection) {
-            *at = connection->next;
-            break;
-        }
-    connection->listed = false;
-}
-
-/* Where neither users nor the table hold it any more. */
-static void hand_to_reaper(struct connection *connection)
-{
-    connection->next = connection->cache->to_close;
-    connection->cache->to_close = connection;
-    pthread_cond_broadcast(&connection->cache->changed);
-}
-
-static void drop_user(struct connection *connection)
-{
-    if (--connection->users != 0)
-        return;
-    connection->idle_since_ns = monotonic_ns();
-    if (connection->cache->closing)
-        unlist(connection);
-    if (!connection->listed)
-        hand_to_reaper(connection);
-    else if (connection->idle_close_ms != UINT32_MAX)
-        pthread_cond_broadcast(&connection->cache->changed); /* the reaper has something to wait for */
-}
-
-/* Moves idle connections to the list of those to be closed; returns when the next one will be idle for long enough. */
-static struct deadline collect_idle(struct connection_cache *cache)
-{
-    struct deadline next = deadline_in_ms(3600 * 1000);
-    int64_t now = monotonic_ns();
-
-    for (struct connection *connection = cache->table, *after; connection != NULL; connection = after) {
-        int64_t due = connection->idle_since_ns + (int64_t)connection->idle_close_ms * 1000000;
-
-        after = connection->next;
-        if (connection->users != 0 || (!cache->closing && connection->idle_close_ms == UINT32_MAX))
-            continue;
-        if (cache->closing || due <= now) {
-            unlist(connection);
-            connection->next = cache->to_close;
-            cache->to_close = connection;
-        } else if (due < next.at_ns) {
-            next.at_ns = due;
-        }
-    }
-    return next;
-}
-
-static void cache_free(struct connection_cache *cache)
-{
-    claims_free(cache->claims);
-    certificates_free(cache->certificates);
-    pthread_cond_destroy(&cache->changed);
-    pthread_mutex_destroy(&cache->lock);
-    free(cache);
-}
-
-static void *reaper_thread(void *argument)
-{
-    struct connection_cache *cache = argument;
-    bool own;
-
-    pthread_mutex_lock(&cache->lock);
-    for (;;) {
-        struct deadline next = collect_idle(cache);
-        struct connection *connection = cache->to_close;
-
-        if (connection != NULL) {
-            cache->to_close = connection->next;
-            pthread_mutex_unlock(&cache->lock);
-            connection_destroy(connection);
-            pthread_mutex_lock(&cache->lock);
-            cache->alive--;
-            continue;
-        }
-        if (cache->closing && cache->alive == 0)
-            break;
-        monotonic_cond_wait(&cache->changed, &cache->lock, next);
-    }
-    cache->reaper_ended = true;
-    own = cache->reaper_owns;
-    pthread_cond_broadcast(&cache->changed);
-    pthread_mutex_unlock(&cache->lock);
-    if (own)
-        cache_free(cache);
-    return NULL;
-}
-
-/* ---- the cache ---- */
-
-static struct connection_cache *cache_new(void)
-{
-    struct connection_cache *cache = calloc(1, sizeof(*cache));
-
-    if (cache == NULL)
-        return NULL;
-    cache->claims = claims_new();
-    cache->certificates = certificates_new();
-    if (cache->claims == NULL || cache->certificates == NULL) {
-        if (cache->claims != NULL)
-            claims_free(cache->claims);
-        certificates_free(cache->certificates);
-        free(cache);
-        return NULL;
-    }
-    pthread_mutex_init(&cache->lock, NULL);
-    monotonic_cond_init(&cache->changed);
-    return cache;
-}
-
-int32_t connection_cache_get(struct connection_cache **out, vtclone_error *err)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, watch_forks);
-    pthread_mutex_lock(&current_lock);
-    if (current == NULL)
-        current = cache_new();
-    if (current != NULL)
-        current->handles++;
-    *out = current;
-    pthread_mutex_unlock(&current_lock);
-    return *out != NULL ? 0 : error_nomem(err, "the connection cache");
-}
-
-/* Asks the reaper to close everything, and leaves the cache to it if that takes long. */
-static void cache_close(struct connection_cache *cache)
-{
-    struct deadline deadline = deadline_in_ms(CLOSE_WAIT_MS);
-    bool join;
-
-    pthread_mutex_lock(&cache->lock);
-    cache->closing = true;
-    pthread_cond_broadcast(&cache->changed);
-    while (cache->reaper_runs && !cache->reaper_ended &&
-           monotonic_cond_wait(&cache->changed, &cache->lock, deadline))
-        ;
-    join = cache->reaper_runs && cache->reaper_ended;
-    cache->reaper_owns = cache->reaper_runs && !cache->reaper_ended;
-    if (cache->reaper_owns)
-        pthread_detach(cache->reaper);
-    pthread_mutex_unlock(&cache->lock);
-    if (join)
-        pthread_join(cache->reaper, NULL);
-    if (join || !cache->reaper_runs)
-        cache_free(cache);
-}
-
-void connection_cache_put(struct connection_cache *cache)
-{
-    bool last;
-
-    pthread_mutex_lock(&current_lock);
-    last = --cache->handles == 0;
-    if (last)
-        current = NULL;
-    pthread_mutex_unlock(&current_lock);
-    if (last)
-        cache_close(cache);
-}
-
-struct claims *connection_cache_claims(struct connection_cache *cache)
-{
-    return cache->claims;
-}
-
-struct certificates *connection_cache_certificates(struct connection_cache *cache)
-{
-    return cache->certificates;
-}
-
-void connection_stats(vtclone_stats *out)
-{
-    out->connects = atomic_load(&connects);
-    out->connect_failures = atomic_load(&connect_failures);
-    out->open_connections = atomic_load(&open_connections);
-}
-
-/* ---- connecting ---- */
 
 static void *connect_thread(void *argument)
 {
@@ -301,19 +21,19 @@ static void *connect_thread(void *argument)
     vtclone_error error = { 0 };
     int32_t code = cluster_connect(&connection->key, &cluster, &error);
 
-    atomic_fetch_add(code == 0 ? &connects : &connect_failures, 1);
+    atomic_fetch_add(code == 0 ? &connection_counters.made : &connection_counters.failed, 1);
     pthread_mutex_lock(&cache->lock);
     if (code == 0) {
-        atomic_fetch_add(&open_connections, 1);
+        atomic_fetch_add(&connection_counters.open, 1);
         connection->cluster = cluster;
         connection->state = READY;
     } else {
         connection->error = error;
         connection->state = FAILED;
-        unlist(connection);
+        connection_unlist(connection);
     }
     pthread_cond_broadcast(&cache->changed);
-    drop_user(connection);
+    connection_drop_user(connection);
     pthread_mutex_unlock(&cache->lock);
     return NULL;
 }
@@ -358,15 +78,12 @@ static struct connection *begin(struct connection_cache *cache, const struct clu
 {
     struct connection *connection;
     pthread_t thread;
-    int result = 0;
+    int result = connection_cache_need_reaper(cache);
 
-    if (!cache->reaper_runs)
-        result = thread_start(&cache->reaper, reaper_thread, cache);
     if (result != 0) {
         error_set_errno(err, VTCLONE_E_NOMEM, result, "start the thread that closes connections");
         return NULL;
     }
-    cache->reaper_runs = true;
     connection = connection_new(cache, key);
     if (connection == NULL) {
         error_nomem(err, "a connection");
@@ -425,7 +142,7 @@ static int32_t find_or_make(struct connection_cache *cache, const struct cluster
         return err->code;
     code = await(connection, deadline, err);
     if (code != 0)
-        drop_user(connection);
+        connection_drop_user(connection);
     else
         *out = connection;
     return code;
@@ -455,7 +172,7 @@ int32_t connection_get(struct connection_cache *cache, const vtclone_options *op
                              "connect to %s: it is the cluster %s, but the site says that %s is %s",
                              cluster_shown(&key, shown, sizeof(shown)), connection->cluster.fsid, backend->host,
                              backend->fsid);
-            drop_user(connection);
+            connection_drop_user(connection);
         }
     }
     pthread_mutex_unlock(&cache->lock);
@@ -471,11 +188,11 @@ int32_t connection_replace(struct connection **connection, struct deadline deadl
     int32_t code;
 
     pthread_mutex_lock(&cache->lock);
-    unlist(old);
+    connection_unlist(old);
     code = find_or_make(cache, &old->key, deadline, &fresh, err);
     if (code == 0) {
         fresh->idle_close_ms = old->idle_close_ms;
-        drop_user(old);
+        connection_drop_user(old);
         *connection = fresh;
     }
     pthread_mutex_unlock(&cache->lock);
@@ -496,8 +213,8 @@ void connection_put(struct connection *connection, bool broken)
 
     pthread_mutex_lock(&cache->lock);
     if (broken)
-        unlist(connection);
-    drop_user(connection);
+        connection_unlist(connection);
+    connection_drop_user(connection);
     pthread_mutex_unlock(&cache->lock);
 }
 

@@ -9,6 +9,11 @@ $(BUILD)/tests/ceph/%: $(BUILD)/tests/ceph/%.o $(ceph_shared) $(BUILD)/libvtclon
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lrbd -lrados -lcmocka -lpthread -ldl \
 		-Wl,-rpath,'$$ORIGIN/../..'
 
+# A host with nothing of Ceph in it.
+$(BUILD)/tests/ceph/loader: $(BUILD)/tests/ceph/loader.o
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< -lpthread -ldl
+$(BUILD)/tests/ceph/test_loading: $(BUILD)/tests/ceph/loader
+
 .PRECIOUS: $(BUILD)/tests/ceph/%.o
 -include $(ceph_sources:%.c=$(BUILD)/%.d) $(ceph_shared:.o=.d)
 
