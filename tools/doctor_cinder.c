@@ -70,6 +70,20 @@ static void check_rbd_backend(struct report *report, const struct ini *cinder, c
                    "run vtclone doctor where cinder-volume runs, as its user");
 }
 
+static void check_concurrency(struct report *report, const struct ini *cinder, const char *section)
+{
+    const char *value = ini_get(cinder, "vtclone", "clone_concurrency");
+    const char *pool = backend_option(cinder, section, "backend_native_threads_pool_size");
+    long long clones = value == NULL ? 8 : strtoll(value, NULL, 10);
+    long long threads = pool == NULL ? 20 : strtoll(pool, NULL, 10);
+
+    if (clones >= threads)
+        report_add(report, DOCTOR_WARNING, "CLONE_CONCURRENCY", TEXT("[%.100s] and [vtclone] clone_concurrency", section),
+                   TEXT("%lld clones at once may take every native thread of the backend (%lld): other work of its "
+                        "driver waits for them", clones, threads),
+                   TEXT("set clone_concurrency below %lld, or raise backend_native_threads_pool_size", threads));
+}
+
 static void check_capabilities(struct report *report, const struct ini *cinder, const char *section)
 {
     const char *text = backend_option(cinder, section, "extra_capabilities");
@@ -110,8 +124,10 @@ static void check_backends(struct report *report, const struct ini *cinder)
             report_add(report, DOCTOR_WARNING, "BACKEND_NAME_UNSET", TEXT("[%.100s]", section),
                        "volume_backend_name is not set: no volume type can ask for this backend by name",
                        TEXT("set volume_backend_name = %.100s", section));
-        if (backend_is_rbd(cinder, section))
+        if (backend_is_rbd(cinder, section)) {
             check_rbd_backend(report, cinder, section);
+            check_concurrency(report, cinder, section);
+        }
         check_capabilities(report, cinder, section);
     }
 }
@@ -143,6 +159,34 @@ static void check_choices(struct report *report, const struct ini *cinder)
         !same_text(ini_get(cinder, "DEFAULT", "verify_glance_signatures"), "disabled"))
         report_add(report, DOCTOR_NOTE, "SIGNED_IMAGES_ALLOWED", "[vtclone] signed_images",
                    "volumes cloned from signed images are not verified", "set signed_images = deny if they must be");
+}
+
+/* Every option of the group: vtclone's own, and keystoneauth's for credentials and sessions. */
+static const char known_options[] =
+    "clone_concurrency, clone_timeout, connect_timeout, copy_timeout, engine, glance_endpoint, glance_timeout, "
+    "locality_filter, locality_ttl, locality_weight_multiplier, metrics_dir, on_miss, operation_timeout, owner_rule, "
+    "record_in_metadata, region_name, signed_images, site_file, stores_ttl, unpaired, valid_interfaces, "
+    "application_credential_id, application_credential_name, application_credential_secret, auth_plugin, auth_section, "
+    "auth_type, auth_url, cafile, certfile, collect_timing, default_domain_id, default_domain_name, domain_id, "
+    "domain_name, insecure, keyfile, password, project_domain_id, project_domain_name, project_id, project_name, "
+    "split_loggers, system_scope, tenant_id, tenant_name, timeout, trust_id, user_domain_id, user_domain_name, "
+    "user_id, user_name, username";
+
+/* oslo.config passes over an option that nobody knows without a word. */
+static void check_names(struct report *report, const struct ini *cinder)
+{
+    for (const struct ini_entry *entry = cinder->first; entry != NULL; entry = entry->next) {
+        if (strcmp(entry->section, "vtclone") != 0)
+            continue;
+        char *name = arena_strdup(&report->arena, entry->key);
+        for (char *at = name; at != NULL && *at != '\0'; at++)
+            if (*at == '-')
+                *at = '_';
+        if (name != NULL && !list_has(known_options, name))
+            report_add(report, DOCTOR_WARNING, "OPTION_UNKNOWN", TEXT("[vtclone] %.100s", entry->key),
+                       "there is no such option: Cinder ignores it",
+                       "correct its name (docs/configuration.md), or remove it");
+    }
 }
 
 static void check_paths(struct report *report, const struct ini *cinder)
@@ -204,6 +248,7 @@ void check_cinder(struct report *report, const struct ini *cinder, const struct 
     check_manager(report, cinder);
     check_backends(report, cinder);
     check_choices(report, cinder);
+    check_names(report, cinder);
     check_paths(report, cinder);
     check_locations_seen(report, cinder, glance);
     check_schemes(report, cinder);

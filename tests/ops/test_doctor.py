@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+from vtclone_cinder import opts
+
 PROGRAM = os.environ["VTCLONE_PROGRAM"]
 FSID = "6d2b4a1e-3f0c-4a8e-9d57-0c1f5f3e8a11"
 
@@ -144,6 +146,9 @@ BROKEN = [
      '{"glance_store_id": "STORE"}', "error"),
     ("cinder", put("vtclone", "on_miss", "retry"), "OPTION_BAD_VALUE", "[vtclone] on_miss",
      "download, copy, refuse", "error"),
+    ("cinder", put("vtclone", "on_mis", "copy"), "OPTION_UNKNOWN", "[vtclone] on_mis", "correct its name", "warning"),
+    ("cinder", put("vtclone", "clone_concurrency", "20"), "CLONE_CONCURRENCY",
+     "[ceph] and [vtclone] clone_concurrency", "below 20", "warning"),
     ("cinder", put("vtclone", "unpaired", "decline"), "UNPAIRED_DECLINED", None, "unpaired = refuse", "warning"),
     ("cinder", put("vtclone", "signed_images", "allow"), "SIGNED_IMAGES_ALLOWED", None, "deny", "note"),
     ("cinder", put("vtclone", "metrics_dir", "/nonexistent/metrics"), "METRICS_DIR_MISSING", None, "create it",
@@ -208,6 +213,18 @@ def test_what_is_broken_is_named_with_its_remedy(well, what, broken, code, subje
 def test_a_site_without_stores_is_an_error_where_glance_says_nothing_either(well):
     well.site["stores"] = []
     assert finding(well.doctor("--no-ceph", use=("cinder", "site")), "NO_STORES")["severity"] == "error"
+
+
+def test_doctor_knows_every_option_and_choice_that_the_code_registers(well):
+    options = [option for _group, group in opts.list_opts() for option in group]
+    assert len(options) > 40
+    well.cinder["vtclone"] = {option.name: "not-a-value" for option in options}
+    report = well.doctor("--no-ceph")
+    assert "OPTION_UNKNOWN" not in {one["code"] for one in report["findings"]}
+    named = {one["subject"].split()[1]: one["change"] for one in report["findings"] if one["code"] == "OPTION_BAD_VALUE"}
+    choices = {option.dest: "set it to one of " + ", ".join(option.type.choices) for option in options
+               if getattr(option.type, "choices", None)}
+    assert named == choices
 
 
 def test_object_sizes_that_differ_are_noted_with_the_size_that_comes_of_it(well):
