@@ -23,7 +23,8 @@ CODE = os.path.join(os.path.dirname(HERE), "arrays")
 
 
 def make_facts(state, port, protocol="nfs"):
-    """state: of the lab; the arrays' own files are in STATE/arrays."""
+    """state: of the lab; the arrays' own files are in STATE/arrays. port: where to begin to look for free ones."""
+    port = procs.free_ports(port, len(NAMES))
     return {"state": state, "folder": os.path.join(state, "arrays"), "protocol": protocol,
             "ports": {name: port + number for number, name in enumerate(NAMES)}}
 
@@ -62,7 +63,6 @@ def start(facts):
 
 def start_one(facts, name):
     port = facts["ports"][name]
-    procs.require_free_port(port)
     process = procs.spawn(facts["state"], "array-" + name, [
         sys.executable, os.path.join(CODE, "arrays"), "serve", name, "--state", facts["folder"], "--port", str(port)],
         env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8"})

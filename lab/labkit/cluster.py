@@ -20,6 +20,7 @@ FACTS = "ceph.json"
 OURS = ("mon.a", "osd.0", "mgr.x", "log", "crash", "birth.keyring", "monmap", "ceph.conf", FACTS,
         "mon.asok", "osd.asok", "mgr.asok")
 ROLES = ("mon", "osd", "mgr")
+PORTS = 60      # from the first on; labkit/cephconf.py has who takes which
 TREE = "VTCLONE_LAB_CEPH_TREE"  # a tree of lab/tree whose Ceph the daemons are, while the clients are this machine's
 
 
@@ -50,7 +51,7 @@ def running(state):
 
 def start(state, port, name=None, store="memstore", clone_v1=False, mgr=False, gib=16, extra_pools=()):
     """Returns (facts, fresh); fresh is False when the cluster ran already."""
-    wanted = {"state": state, "port": port, "name": name or f"vtlab{port}", "store": store,
+    wanted = {"state": state, "asked_port": port, "asked_name": name, "store": store,
               "clone_v1": clone_v1, "mgr": mgr, "gib": gib, "extra_pools": list(extra_pools),
               "tree": os.environ.get(TREE)}
     if len(os.path.join(state, "mon.asok")) > 100:
@@ -65,8 +66,8 @@ def start(state, port, name=None, store="memstore", clone_v1=False, mgr=False, g
         return facts, False
     procs.end(state)
     _wipe(state)
-    procs.require_free_port(port)
-    facts = dict(wanted, fsid=str(uuid.uuid4()), conf=os.path.join(state, "ceph.conf"),
+    port = procs.free_ports(port, PORTS)
+    facts = dict(wanted, port=port, name=name or f"vtlab{port}", fsid=str(uuid.uuid4()), conf=os.path.join(state, "ceph.conf"),
                  pools=list(layout.POOLS) + list(extra_pools),
                  users=list(layout.user_caps(extra_pools)))
     try:

@@ -22,6 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
 PORTS = {"keystone": 100, "glance": 101, "cinder": 102, "rabbit": 103, "rabbit_dist": 104, "epmd": 105}
 ARRAYS_PORT = 110
+BLOCK = 120     # ports of a lab: its Ceph's, the services', the arrays'
 OURS = ("arrays", "bin", "etc", "lock", "mnt", "tmp", "home", "log", "keys", "cinder", "glance", "db", "rabbit", FACTS)
 PROGRAMS = {
     "keystone-manage": "keystone.cmd.manage", "glance-manage": "glance.cmd.manage",
@@ -51,13 +52,22 @@ def make_facts(state, port, ceph_state, vtclone, settings, extra_backends, envir
                netapp_protocol=None):
     if ceph_state == state:
         raise LabError("OpenStack needs a state folder of its own beside the Ceph's")
+    facts = {"state": state,
+             "own_ceph": not ceph_state, "ceph_state": ceph_state or os.path.join(state, "ceph"),
+             "vtclone": vtclone, "settings": settings, "daemon_settings": {}, "extra_backends": extra_backends,
+             "environment": environment, "daemon_environment": {}, "python_path": python_path, "debug": debug,
+             "netapp_protocol": netapp_protocol}
+    _place(facts, port)
+    return facts
+
+
+def _place(facts, port):
+    """Everything in `facts` that follows from the first port."""
     ports = {name: port + offset for name, offset in PORTS.items()}
-    return {"state": state, "port": port, "ports": ports,
-            "urls": {name: f"http://127.0.0.1:{ports[name]}" for name in ("keystone", "glance", "cinder")},
-            "own_ceph": not ceph_state, "ceph_state": ceph_state or os.path.join(state, "ceph"),
-            "vtclone": vtclone, "settings": settings, "daemon_settings": {}, "extra_backends": extra_backends,
-            "environment": environment, "daemon_environment": {}, "python_path": python_path, "debug": debug,
-            "arrays": netapp_protocol and arrays.make_facts(state, port + ARRAYS_PORT, netapp_protocol)}
+    facts.update(port=port, ports=ports, urls={
+        name: f"http://127.0.0.1:{ports[name]}" for name in ("keystone", "glance", "cinder")})
+    protocol = facts["netapp_protocol"]
+    facts["arrays"] = protocol and arrays.make_facts(facts["state"], port + ARRAYS_PORT, protocol)
 
 
 def start(facts, ceph_options, use_cache, say):
@@ -65,8 +75,7 @@ def start(facts, ceph_options, use_cache, say):
     state = facts["state"]
     cluster.lock(state)
     clear(state)
-    for port in facts["ports"].values():
-        procs.require_free_port(port)
+    _place(facts, procs.free_ports(facts["port"], BLOCK))
     save(facts)         # early: `stop` after a crash finds the Ceph that belongs here
     try:
         _start(facts, ceph_options, use_cache, say)

@@ -160,13 +160,23 @@ def port_answers(port, host="127.0.0.1"):
         return False
 
 
-def require_free_port(port, host="127.0.0.1"):
+def port_is_free(port, host="127.0.0.1"):
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((host, port))
-        except OSError as error:
-            raise LabError(f"port {port} on {host}: {error.strerror}; choose another --port")
+        except OSError:
+            return False
+    return True
+
+
+def free_ports(first, count):
+    """The first of `count` ports that nobody has: `first`, or some hundreds further on where a lab that a crashed run
+    left, or another checkout's, is in the way."""
+    for base in range(first, first + 30 * 300, 300):
+        if all(port_is_free(port) for port in range(base, base + count)):
+            return base
+    raise LabError(f"no {count} free ports from {first} on; choose another --port")
 
 
 def run(state, argv, what, timeout=120, env=None):
