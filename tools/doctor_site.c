@@ -159,7 +159,20 @@ static void check_enabled(struct report *report, const struct facts *facts, cons
                        "file");
 }
 
-/* An rbd volume gets the larger of the two object sizes. */
+/* A clone gets the larger of the two object sizes; one larger than its parent's is beyond the direct engine. */
+static void check_size(struct report *report, const char *section, int64_t own, const struct store_fact *store)
+{
+    if (store->chunk_mib == 0 || store->chunk_mib == own)
+        return;
+    report_add(report, DOCTOR_NOTE, "OBJECT_SIZE", TEXT("[%.100s] rbd_store_chunk_size", section),
+               own < store->chunk_mib
+                   ? TEXT("it is %" PRId64 " MiB, that of store %.100s %" PRId64 " MiB: volumes cloned from it have its "
+                          "object size, not the backend's", own, store->id, store->chunk_mib)
+                   : TEXT("it is %" PRId64 " MiB, that of store %.100s %" PRId64 " MiB: the direct engine leaves clones "
+                          "with larger objects than their image's to librbd", own, store->id, store->chunk_mib),
+               own < store->chunk_mib ? "nothing, or set both to the same size" : "set both to the same size");
+}
+
 static void check_object_size(struct report *report, const struct facts *facts, const struct ini *cinder)
 {
     const char *rest = ini_get(cinder, "DEFAULT", "enabled_backends"), *item;
@@ -170,15 +183,8 @@ static void check_object_size(struct report *report, const struct facts *facts, 
         if (section == NULL || !backend_is_rbd(cinder, section))
             continue;
         const char *chunk = backend_option(cinder, section, "rbd_store_chunk_size");
-        int64_t own = chunk == NULL ? 4 : strtoll(chunk, NULL, 10);
         for (size_t i = 0; i < facts->store_count; i++)
-            if (facts->stores[i].chunk_mib > 0 && facts->stores[i].chunk_mib != own)
-                report_add(report, DOCTOR_NOTE, "OBJECT_SIZE", TEXT("[%.100s] rbd_store_chunk_size", section),
-                           TEXT("it is %" PRId64 " MiB, that of store %.100s %" PRId64 " MiB: volumes cloned from it have "
-                                "objects of %" PRId64 " MiB, others of %" PRId64,
-                                own, facts->stores[i].id, facts->stores[i].chunk_mib,
-                                own > facts->stores[i].chunk_mib ? own : facts->stores[i].chunk_mib, own),
-                           "nothing, or set both to the same size");
+            check_size(report, section, chunk == NULL ? 4 : strtoll(chunk, NULL, 10), &facts->stores[i]);
     }
 }
 

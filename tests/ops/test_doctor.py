@@ -227,10 +227,12 @@ def test_doctor_knows_every_option_and_choice_that_the_code_registers(well):
     assert named == choices
 
 
-def test_object_sizes_that_differ_are_noted_with_the_size_that_comes_of_it(well):
-    well.cinder["ceph"]["rbd_store_chunk_size"] = "4"
+@pytest.mark.parametrize("own, words", [("4", "its object size, not the backend's"), ("16", "the direct engine leaves")])
+def test_object_sizes_that_differ_are_noted_with_what_comes_of_it(well, own, words):
+    well.cinder["ceph"]["rbd_store_chunk_size"] = own
     found = finding(well.doctor("--no-ceph", use=("cinder", "glance")), "OBJECT_SIZE")
-    assert "it is 4 MiB, that of store ceph 8 MiB" in found["message"] and found["severity"] == "note"
+    assert "it is %s MiB, that of store ceph 8 MiB" % own in found["message"] and words in found["message"]
+    assert found["severity"] == "note"
 
 
 def test_one_location_shown_and_no_credentials_is_partial(well):
