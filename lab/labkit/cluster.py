@@ -188,8 +188,9 @@ def _logs(facts, role):
 def _spawn(facts, role, ident):
     if procs.find(facts["state"], role):
         raise LabError(f"{role} runs already in {facts['state']}")
+    # trixie's OSD looks for its object classes below lib/ of its working folder
     return procs.spawn(facts["state"], role, _in_tree(facts) + [
-        "ceph-" + role, "--conf", facts["conf"], "--cluster", facts["name"], "-i", ident, "-f"])
+        "ceph-" + role, "--conf", facts["conf"], "--cluster", facts["name"], "-i", ident, "-f"], cwd="/")
 
 
 def _run(facts, what, *argv):

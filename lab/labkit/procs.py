@@ -103,14 +103,14 @@ def _marked(state, role, env):
     return {**(os.environ if env is None else env), STATE_MARK: state, ROLE_MARK: role}
 
 
-def spawn(state, role, argv, env=None):
+def spawn(state, role, argv, env=None, cwd=None):
     """Start a daemon of the lab in a session of its own; its output goes to log/ROLE.out."""
     log = log_path(state, role)
     os.makedirs(os.path.dirname(log), exist_ok=True)
     with open(log, "ab") as out:
         try:
             return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                    env=_marked(state, role, env), cwd=state, start_new_session=True)
+                                    env=_marked(state, role, env), cwd=cwd or state, start_new_session=True)
         except OSError as error:
             raise LabError(f"cannot start {argv[0]}: {error.strerror} (lab/deps installs what the lab needs)")
 
