@@ -1,0 +1,8 @@
+# Long: not part of `make test`.
+SOAK_SECONDS ?= 3600
+
+.PHONY: soak
+soak: all ## clones and deletes for SOAK_SECONDS=3600: memory, threads, sockets, sessions must stay flat; plot in build/soak/
+	lab/deps ceph bench
+	$(Q)PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=shim:lab VTCLONE_LIBRARY=$(CURDIR)/$(BUILD)/libvtclone.so.1 \
+		$(PYTHON) tests/soak/soak.py --seconds $(SOAK_SECONDS) --build $(BUILD)
