@@ -169,3 +169,12 @@ def test_the_recipes_mount_the_metrics_folder_that_they_configure():
     assert {one["name"] for one in mounts["volumeMounts"]} == {one["name"] for one in mounts["volumes"]}
     kolla = yaml.safe_load((ROOT / "packaging/containers/kolla-globals.yml").read_text())
     assert kolla["cinder_volume_extra_volumes"] == ["%s:%s" % (folder, folder)]
+
+
+# ---- JSON ----
+
+def test_every_key_of_a_decision_is_in_its_page():
+    source = (ROOT / "plugin/decision_json.c").read_text()
+    keys = set(re.findall(r'json_(?:pair|pair_int|key)\(\w+, "(\w+)"', source))
+    text = page("vtclone.json.5")
+    assert len(keys) > 15 and [key for key in sorted(keys) if not re.search(r"\b%s\b" % key, text)] == []
