@@ -119,7 +119,7 @@ static void show(const struct lead *lead, enum vtclone_copy_state state, int64_t
 static int32_t failed(const struct lead *lead, const char *store, const char *why, vtclone_error *err)
 {
     return error_set(err, VTCLONE_E_COPY_FAILED, "copy image %s to store %.100s: %.400s", lead->request->image_id, store,
-                     why != NULL && why[0] != '\0' ? why : "Glance says that it failed, and not why (see the log of glance-api)");
+                     why != NULL && why[0] != '\0' ? why : "Glance says that it failed, and not why (its log tells)");
 }
 
 /* Glance is at it: shows how far it is. */
@@ -150,7 +150,7 @@ static int32_t after_acceptance(struct lead *lead, struct view *view, vtclone_er
         return failed(lead, store, task.message, err);
     const bool settled = ours ? strcmp(task.status, "success") == 0 : lead->seen_running || lead->looks > SETTLE_LOOKS;
     if (settled && any_in(lead, view->failed, &marked))
-        return failed(lead, marked, task.message, err);
+        return failed(lead, marked, NULL, err); /* of a task that ended well the message is only its progress */
     if (ours && settled && lead->looks > SETTLE_LOOKS)
         return failed(lead, store, "Glance says that the copy succeeded, but the image is not in the store", err);
     return VTCLONE_OK;
