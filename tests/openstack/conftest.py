@@ -5,6 +5,7 @@ VTCLONE_TEST_PORT is the first of the ports (8200); VTCLONE_TEST_STATE keeps the
 
 import os
 import shutil
+import subprocess
 import tempfile
 
 import pytest
@@ -31,12 +32,14 @@ def start_lab(state):
              "cinder_state_transition_timeout": "300"}
     glance = [("DEFAULT", "enabled_backends", "netapp:cinder, ceph:rbd, powerstore:cinder, open:cinder")]
     glance += [("open", key, value) for key, value in store.items()]
-    settings = {"cinder": ["%s.%s=%s" % each for each in cinder], "glance": ["%s.%s=%s" % each for each in glance],
-                "keystone": []}
-    backends = [{"name": name, "pool": name, "user": "cinder", "backend_name": "pair"} for name in ("open", "far")]
-    facts = ostack.make_facts(state, PORT, None, True, settings, backends,
-                              {"VTLAB_PROBE": os.path.join(state, "probe")}, [HERE, support], False)
-    ostack.start(facts, {"store": "memstore", "gib": 64, "clone_v1": False}, True, lambda text: None)
+    command = [str(osworld.ROOT / "lab" / "openstack"), "start", "--state", state, "--port", str(PORT), "--vtclone", "on",
+               "--env", "VTLAB_PROBE=" + os.path.join(state, "probe"), "--python-path", HERE, "--python-path", support]
+    for daemon, settings in (("--cinder", cinder), ("--glance", glance)):
+        for setting in settings:
+            command += [daemon, "%s.%s=%s" % setting]
+    for name in ("open", "far"):
+        command += ["--extra-backend", "name=%s,pool=%s,user=cinder,backend_name=pair" % (name, name)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=600)
 
 
 @pytest.fixture(scope="session")

@@ -108,18 +108,16 @@ class World:
         facts["detail"] = text.partition(" (")[2].rstrip(")")
         return facts
 
-    def probe(self, since):
-        """(largest event-loop gap, seconds inside each clone_image) since a time.time()."""
-        gap, clones = 0.0, []
+    def clone_calls(self, since):
+        """(begin, end) of each call of driver.clone_image since a time.time()."""
+        calls = []
         for path in glob.glob(self.probe_path + ".*"):
             with open(path) as stream:
                 for line in stream:
                     found = json.loads(line)
-                    if found["at"] >= since:
-                        gap = max(gap, found.get("gap", 0.0))
-                        if "clone" in found:
-                            clones.append(found["clone"])
-        return gap, clones
+                    if "clone" in found and found["at"] >= since:
+                        calls.append((found["at"] - found["clone"], found["at"]))
+        return calls
 
     def gaps(self, begin, end):
         """The largest event-loop gap of each cinder-volume process between two times, smallest first."""
