@@ -3,6 +3,7 @@
  */
 #include "error.h"
 #include "json.h"
+#include "json_text.h"
 #include "strbuf.h"
 #include "yajl_arena.h"
 
@@ -17,6 +18,9 @@ struct reader {
     struct json *open; /* the innermost array or object that is being read */
     const char *key;   /* the name of the next member */
     size_t key_len;
+    yajl_handle yajl;
+    size_t end;        /* bytes up to the end of the document's value */
+    bool finishing;    /* the whole text is read: a number may end only now */
     uint32_t values;
     uint32_t depth;
     const char *limit; /* the limit that was exceeded, or NULL */
@@ -51,6 +55,7 @@ static struct json *append(struct reader *reader, enum json_type type)
     reader->key_len = 0;
     if (reader->open == NULL) {
         reader->root = value;
+        reader->end = reader->finishing ? SIZE_MAX : yajl_get_bytes_consumed(reader->yajl);
         return value;
     }
     if (reader->open->last == NULL)
@@ -136,6 +141,7 @@ static int on_end(void *ctx)
 
     reader->depth--;
     reader->open = reader->open->parent;
+    reader->end = yajl_get_bytes_consumed(reader->yajl);
     return 1;
 }
 
@@ -151,6 +157,18 @@ static const yajl_callbacks callbacks = {
     .yajl_end_array = on_end,
 };
 
+/* yajl takes the beginning of a string behind the value for white space. */
+static bool ends_there(const struct reader *reader, const char *json, size_t len, size_t *stopped, const char **why)
+{
+    for (size_t i = reader->end; reader->root != NULL && i < len; i++)
+        if (memchr(" \t\r\n", json[i], 4) == NULL) {
+            *stopped = i;
+            *why = "trailing garbage";
+            return false;
+        }
+    return true;
+}
+
 /* Runs yajl over the document. It is a function of its own so that no local of the caller lives across the jump. The
  * position yajl stopped at goes to *stopped, a short text of what it disliked (its own, without the input) to *why. */
 static bool run_yajl(struct reader *reader, const char *json, size_t len, size_t *stopped, const char **why)
@@ -159,14 +177,16 @@ static bool run_yajl(struct reader *reader, const char *json, size_t len, size_t
         reader->no_memory = true;
         return false;
     }
-    yajl_handle yajl = yajl_alloc(&callbacks, &reader->memory.functions, reader);
+    yajl_handle yajl = reader->yajl = yajl_alloc(&callbacks, &reader->memory.functions, reader);
     const unsigned char *bytes = (const unsigned char *)json;
-    if (yajl_parse(yajl, bytes, len) != yajl_status_ok)
+    bool read = yajl_parse(yajl, bytes, len) == yajl_status_ok;
+    reader->finishing = true;
+    if (!read)
         *stopped = yajl_get_bytes_consumed(yajl);
     else if (yajl_complete_parse(yajl) != yajl_status_ok)
         *stopped = len;
     else
-        return true;
+        return ends_there(reader, json, len, stopped, why);
     *why = (const char *)yajl_get_error(yajl, 0, bytes, len); /* the arena owns it */
     return false;
 }
@@ -200,6 +220,9 @@ int32_t json_parse(struct arena *arena, const char *what, const char *json, size
     if (len > VTCLONE_MAX_DOCUMENT_BYTES)
         return error_set(err, VTCLONE_E_LIMIT, "%s: %zu bytes exceed VTCLONE_MAX_DOCUMENT_BYTES (%u)", what, len,
                          VTCLONE_MAX_DOCUMENT_BYTES);
+    const char *wrong = json_text_check(json, len, &stopped);
+    if (wrong != NULL)
+        return error_set(err, VTCLONE_E_DOCUMENT, "%s: not valid JSON at byte %zu: %s", what, stopped, wrong);
     yajl_arena_init(&reader.memory, arena);
     if (!run_yajl(&reader, json, len, &stopped, &why))
         return read_failed(&reader, what, len, stopped, why, err);

@@ -86,6 +86,31 @@ static void what_is_not_json_is_refused_with_its_place(void **state)
     assert_error(err, VTCLONE_E_DOCUMENT, "at byte 6");
 }
 
+static void what_yajl_lets_pass_and_python_does_not_is_refused(void **state)
+{
+    static const struct {
+        const char *text, *why;
+    } wrong[] = {
+        { "{\"a\":\"\\ud800\"}", "half of a surrogate pair" },
+        { "{\"a\":\"\\udc00\\ud800\"}", "half of a surrogate pair" },
+        { "{\"a\":\"\\ud800\\u0041\"}", "half of a surrogate pair" },
+        { "{\"a\":\"\xed\xa0\x80\"}", "not UTF-8" },
+        { "{\"a\":\"\xc0\x80\"}", "not UTF-8" },
+        { "{\"a\":\"\xf4\x90\x80\x80\"}", "not UTF-8" },
+        { "{\"a\":\"\xe2\x82", "not UTF-8" },
+        { "{\"a\":1}\"b", "trailing garbage" },
+        { "[1] \"", "trailing garbage" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        vtclone_error err;
+        assert_int_equal(refuse(wrong[i].text, strlen(wrong[i].text), &err), VTCLONE_E_DOCUMENT);
+        assert_error(err, VTCLONE_E_DOCUMENT, wrong[i].why);
+    }
+    assert_string_equal(json_get(parse("{\"a\":\"\\ud83d\\ude00\\\\ud800\"} \r\n\t"), "a")->text, "\xf0\x9f\x98\x80\\ud800");
+    assert_string_equal(parse("12")->text, "12");
+}
+
 static void nesting_beyond_the_limit_is_an_error_that_names_it(void **state)
 {
     (void)state;
@@ -249,6 +274,7 @@ int main(void)
         cmocka_unit_test(of_two_equal_keys_the_last_counts),
         cmocka_unit_test(a_nul_in_a_string_is_kept_and_a_text_with_one_refused),
         cmocka_unit_test(what_is_not_json_is_refused_with_its_place),
+        cmocka_unit_test(what_yajl_lets_pass_and_python_does_not_is_refused),
         cmocka_unit_test(nesting_beyond_the_limit_is_an_error_that_names_it),
         cmocka_unit_test(a_document_beyond_the_limit_is_an_error_that_names_it),
         cmocka_unit_test(too_many_values_are_an_error_that_names_the_limit),
