@@ -112,7 +112,7 @@ static int take_metadata(const struct answer *answer, struct direct_parent *out)
     if (count == 0 || count > METADATA_MAX)
         return 0;
     /* The reply of metadata_list is the argument of metadata_set. */
-    out->metadata = malloc(answer->len);
+    out->metadata = malloc(answer->len + 1);
     if (out->metadata == NULL)
         return -ENOMEM;
     memcpy(out->metadata, answer->data, answer->len);

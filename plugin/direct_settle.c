@@ -53,7 +53,7 @@ static bool is_child(const struct direct *direct, const struct header_facts *hea
 static int32_t ensure_entry(struct direct *direct, const char *id)
 {
     const struct parent_spec *parent = &direct->parent->spec;
-    struct header_facts header;
+    struct header_facts header = { 0 };
     int result = run_one(direct, "child-again", direct->source, CLS_HEADER_PREFIX, parent->image_id,
                          cls_child_attach(parent->snap_id, direct->pool.id, id));
 
@@ -74,7 +74,7 @@ static int32_t ensure_entry(struct direct *direct, const char *id)
 
 static int32_t judge_image(struct direct *direct, const struct name_facts *name)
 {
-    struct header_facts header;
+    struct header_facts header = { 0 };
     bool fresh = false;
     int result;
 
@@ -108,7 +108,7 @@ static int32_t undo_rest(struct direct *direct, const struct name_facts *name, b
     struct direct_undo undo = { .target = direct->target, .volume = direct->request->volume,
                                 .begun = BEGUN_DIRECTORY | BEGUN_HEADER | BEGUN_MAP | BEGUN_MARK };
     rados_ioctx_t parent_pool = NULL;
-    struct header_facts header;
+    struct header_facts header = { 0 };
     int result;
 
     if (strcmp(name->id, name->undo) != 0)

@@ -279,7 +279,7 @@ static int32_t attach_parent(struct direct *direct)
 /* Whether somebody took the image for a dead one's leftover while this call was slow. */
 static int32_t check_whole(struct direct *direct)
 {
-    struct header_facts header;
+    struct header_facts header = { 0 };
     struct name_facts name;
     int result;
 

@@ -5,11 +5,11 @@ import contextlib
 import json
 import os
 import pathlib
-import re
+import re  # noqa: F401 for the tests
 import struct
 import subprocess
 import sys
-import time
+import time  # noqa: F401 for the tests
 import uuid
 
 import rados
