@@ -292,7 +292,7 @@ class ImageCloner:
             outcome.end(outcomes.FAILED, reason, str(err))
             raise
         self._clean_consistency_group(request.volume)
-        outcome.end(outcomes.CLONED, "OK")
+        outcome.end(outcomes.CLONED, "OK", outcome.detail)
         return update
 
     def _clone_rbd(self, request: _Request, decision: vtclone.Decision, outcome: outcomes.Outcome) -> Dict[str, Any]:
@@ -313,7 +313,10 @@ class ImageCloner:
             raise _NextCandidate("RADOS_ERROR", str(err)) from err
         except vtclone.Error as err:
             raise exception.VolumeBackendAPIException(data=str(err)) from err
-        outcome.engine = made.as_dict().get("engine") or "none"
+        report = made.as_dict()
+        outcome.engine = report.get("engine") or "none"
+        if self._conf.engine == "auto" and outcome.engine != "direct":
+            outcome.detail = report.get("engine_reason")
         try:
             return self._driver._setup_volume(volume) or {}
         except Exception as err:
