@@ -13,6 +13,8 @@
 #include "engine.h"
 
 #include "arena.h"
+#include "cls_rbd.h"
+#include "direct_undo.h"
 #include "error.h"
 #include "job.h"
 #include "librbd_image.h"
@@ -26,6 +28,7 @@
 
 #define LATE_MAX 64               /* jobs whose callers have gone; beyond it new clones fail at once */
 #define UNDO_PATIENCE_MS 120000   /* how long after the deadline a clean-up is tried again */
+#define UNDO_TRY_MS 20000         /* one look, or one removal by id */
 #define UNDO_PAUSE_MS 500
 #define UNDO_SHARE 4              /* this part of a call's time, and not more than ... */
 #define UNDO_SHARE_MAX_MS 10000   /* ... this, is kept for the clean-up */
@@ -171,17 +174,59 @@ static int32_t judge_existing(struct librbd_job *job, rados_ioctx_t ioctx)
 
 /* ---- making and undoing ---- */
 
-/* Whether what has the name now is what this call has begun. */
-static int find_own(struct librbd_job *job, rados_ioctx_t ioctx)
+static bool is_own(struct librbd_job *job, const char *id)
 {
-    char id[IMAGE_ID_SIZE];
-    int result = image_find_id(ioctx, job->request.volume, id, sizeof(id));
-
-    if (result != 0)
-        return result;
     if (job->own_id[0] == '\0' && image_id_is_of(id, connection_instance(job->connection)))
-        memcpy(job->own_id, id, sizeof(id));
-    return strcmp(job->own_id, id) == 0 ? 0 : -ENOENT;
+        snprintf(job->own_id, sizeof(job->own_id), "%s", id);
+    return id[0] != '\0' && strcmp(job->own_id, id) == 0;
+}
+
+/* What of this call has the volume's name, as direct_undo() has it; -ENOENT: nothing (any more). */
+static int find_own(struct librbd_job *job, rados_ioctx_t ioctx, unsigned *begun)
+{
+    struct name_facts name;
+    bool listed, named;
+    int result = cls_read_name(ioctx, job->request.volume, deadline_in_ms(UNDO_TRY_MS), &name);
+
+    if (result < 0)
+        return result;
+    listed = is_own(job, name.dir_id);
+    named = is_own(job, name.id);
+    if ((!listed && !named) || name.adopted)
+        return -ENOENT;
+    *begun = BEGUN_DIRECTORY | BEGUN_HEADER | BEGUN_MAP | BEGUN_CHILD | (named ? BEGUN_PARENT | BEGUN_ID : 0);
+    return 0;
+}
+
+/* rbd_remove() does not see what has lost its header, or its place in the directory, to a removal that stopped half-way. */
+static int remove_rest(struct librbd_job *job, rados_ioctx_t ioctx, unsigned begun)
+{
+    struct direct_undo rest = { .target = ioctx, .volume = job->request.volume, .begun = begun };
+    vtclone_error error = { 0 };
+
+    snprintf(rest.id, sizeof(rest.id), "%s", job->own_id);
+    rest.parent.pool_id = job->parent.pool_id;
+    rest.parent.snap_id = job->parent.snap_id;
+    snprintf(rest.parent.image_id, sizeof(rest.parent.image_id), "%s", job->parent.image_id);
+    if (connection_pool(job->connection, job->request.parent_pool, &rest.parent_pool, &error) != 0)
+        return error.sys_errno != 0 ? -error.sys_errno : -EIO;
+    return direct_undo(&rest, deadline_in_ms(UNDO_TRY_MS));
+}
+
+/* One try: 0 where nothing of this call is left. */
+static int remove_own(struct librbd_job *job, rados_ioctx_t ioctx)
+{
+    unsigned begun;
+    int result = find_own(job, ioctx, &begun);
+
+    if (result == 0)
+        result = rbd_remove(ioctx, job->request.volume);
+    if (result != 0 && result != -ENOENT)
+        return result;
+    result = find_own(job, ioctx, &begun);
+    if (result == 0)
+        result = remove_rest(job, ioctx, begun);
+    return result == -ENOENT || result == DIRECT_UNDO_ADOPTED ? 0 : result;
 }
 
 /* A time-out in mid-clone can leave librbd's watch on the image with the connection, which renews it for as long as it
@@ -214,10 +259,8 @@ static void undo(struct librbd_job *job, rados_ioctx_t ioctx)
     int result;
 
     for (;;) {
-        result = find_own(job, ioctx);
+        result = remove_own(job, ioctx);
         if (result == 0)
-            result = rbd_remove(ioctx, job->request.volume);
-        if (result == 0 || result == -ENOENT)
             return;
         if ((result != -ETIMEDOUT && result != -EBUSY && result != -EAGAIN) || deadline_passed(until))
             break;

@@ -4,6 +4,8 @@
 #include "lab.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,7 +235,7 @@ static int purge_snapshots(rados_ioctx_t ioctx, const char *id)
     }
     if (count > 0)
         rbd_snap_list_end(snaps);
-    must(rbd_close(image), "rbd_close");
+    (void)rbd_close(image);
     return result;
 }
 
@@ -335,22 +337,65 @@ void volume_remove(const struct lab *lab, const char *pool, const char *name)
     must(rbd_remove(lab_pool(lab, pool), name), "rbd_remove");
 }
 
+struct removal {
+    rados_ioctx_t ioctx;
+    rbd_image_spec_t *specs;
+    size_t count;
+    atomic_size_t next;
+    atomic_int result; /* of the first that could not be removed */
+};
+
+static void *remove_some(void *argument)
+{
+    struct removal *removal = argument;
+    size_t i;
+
+    while ((i = atomic_fetch_add(&removal->next, 1)) < removal->count) {
+        int expected = 0, result = purge_snapshots(removal->ioctx, removal->specs[i].name);
+
+        if (result == 0)
+            result = rbd_remove(removal->ioctx, removal->specs[i].name);
+        if (result != 0 && result != -ENOENT)
+            atomic_compare_exchange_strong(&removal->result, &expected, result);
+    }
+    return NULL;
+}
+
+/* One pass over the pool, some at a time; 0 or what stopped one of them. */
+static int remove_all(const struct lab *lab, const char *pool)
+{
+    struct removal removal = { .ioctx = lab_pool(lab, pool) };
+    pthread_t threads[8];
+
+    removal.specs = pool_list(lab, pool, &removal.count);
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, remove_some, &removal), 0);
+    for (size_t i = 0; i < 8; i++)
+        pthread_join(threads[i], NULL);
+    rbd_image_spec_list_cleanup(removal.specs, removal.count);
+    free(removal.specs);
+    return removal.result;
+}
+
 void pool_empty(const struct lab *lab, const char *pool)
 {
-    size_t count;
-    rbd_image_spec_t *specs = pool_list(lab, pool, &count);
-
     /* Twice: what has clones in the same pool goes after them. */
-    for (size_t i = 0; i < 2 * count; i++) {
-        const char *name = specs[i % count].name;
-        int result = purge_snapshots(lab_pool(lab, pool), name);
-        if (result == 0)
-            result = rbd_remove(lab_pool(lab, pool), name);
-        if (i >= count && result != -ENOENT)
-            must(result, name);
-    }
-    rbd_image_spec_list_cleanup(specs, count);
-    free(specs);
+    if (remove_all(lab, pool) != 0)
+        must(remove_all(lab, pool), pool);
+}
+
+void pool_check_orphans(const struct lab *lab, const char *pool)
+{
+    static const char *const prefixes[] = { "rbd_header.", "rbd_id.", "rbd_object_map." };
+    rados_list_ctx_t list;
+    const char *name;
+
+    must(rados_nobjects_list_open(lab_pool(lab, pool), &list), "rados_nobjects_list_open");
+    while (rados_nobjects_list_next(list, &name, NULL, NULL) == 0)
+        for (size_t i = 0; i < 3; i++)
+            if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+                fail_msg("%s has an orphan: %s", pool, name);
+    rados_nobjects_list_close(list);
 }
 
 size_t pool_count(const struct lab *lab, const char *pool)

@@ -66,6 +66,8 @@ void volume_remove(const struct lab *lab, const char *pool, const char *name);
 uint64_t volume_size(const struct lab *lab, const char *pool, const char *name);
 /* Removes every image of the pool. */
 void pool_empty(const struct lab *lab, const char *pool);
+/* Fails where the pool, emptied, still has objects of images: headers, id objects, object maps. */
+void pool_check_orphans(const struct lab *lab, const char *pool);
 size_t pool_count(const struct lab *lab, const char *pool);
 
 /* A site of one rbd backend node@ceph#POOL; what is NULL is as the lab has it. */

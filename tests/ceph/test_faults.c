@@ -116,7 +116,8 @@ static void check_whole_or_gone(struct storm *storm)
         snprintf(name, sizeof(name), "%s-%d", storm->prefix, i);
         if (storm->ok[i]) {
             assert_int_equal(volume_size(&lab, "volumes", name), GIB);
-            volume_check_content(&lab, "volumes", name);
+            if (i % 8 == 0)
+                volume_check_content(&lab, "volumes", name);
             continue;
         }
         while (volume_leftover(&lab, "volumes", name)) {
@@ -149,6 +150,7 @@ static void run_fault(const char *prefix, const char *fault, int fault_ms, const
     clone_ok(storm.handle, decision, "after-fault", 1, false);
     vtclone_free(storm.handle);
     pool_empty(&lab, "volumes");
+    pool_check_orphans(&lab, "volumes");
     assert_int_equal(lab_wait_sessions(&lab, "client.cinder", 0, 10), 0);
 }
 
