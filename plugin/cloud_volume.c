@@ -154,7 +154,7 @@ static int32_t make_bootable(struct making *making, vtclone_error *err)
     if (rc == VTCLONE_OK)
         rc = json_expect(image, JSON_OBJECT, "the answer", &wrong);
     if (rc != VTCLONE_OK)
-        return error_set(err, VTCLONE_E_GLANCE, "get image %s from Glance: %s", making->image_id, wrong.message);
+        return error_set(err, rc == VTCLONE_E_NOMEM ? rc : VTCLONE_E_GLANCE, "get image %s from Glance: %s", making->image_id, wrong.message);
     rc = metadata_body(making->image_id, image, &body, &len, err);
     if (rc != VTCLONE_OK)
         return rc;

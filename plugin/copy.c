@@ -79,7 +79,9 @@ static int32_t look(struct lead *lead, struct view *view, vtclone_error *err)
         rc = json_opt_string(image, "os_glance_failed_import", 65536, &view->failed, "image", &wrong);
     if (rc == VTCLONE_OK)
         rc = json_opt_int(image, "size", &view->bytes, "image", &wrong);
-    return rc == VTCLONE_OK ? rc : error_set(err, VTCLONE_E_GLANCE, "get image %s from Glance: %s", id, wrong.message);
+    if (rc == VTCLONE_OK || rc == VTCLONE_E_NOMEM)
+        return rc == VTCLONE_OK ? rc : error_nomem(err, "the answer of Glance");
+    return error_set(err, VTCLONE_E_GLANCE, "get image %s from Glance: %s", id, wrong.message);
 }
 
 static bool any_in(const struct lead *lead, const char *list, const char **which)

@@ -201,7 +201,9 @@ static int32_t read_catalogue(const vtclone_cloud_options *options, const struct
         if (url == NULL)
             continue;
         if (http_endpoint(url, "the catalogue's endpoint", &out->endpoints[i], &wrong) != VTCLONE_OK)
-            return error_set(err, VTCLONE_E_KEYSTONE, "service %s: %s", keystone_service_names[i], wrong.message);
+            return wrong.code == VTCLONE_E_NOMEM
+                       ? error_nomem(err, "the catalogue")
+                       : error_set(err, VTCLONE_E_KEYSTONE, "service %s: %s", keystone_service_names[i], wrong.message);
     }
     return VTCLONE_OK;
 }
