@@ -89,6 +89,14 @@ static bool cluster_known(const vtclone_site *site, const char *fsid)
     return false;
 }
 
+/* What stands before an '@' where the fsid should be is a user and a key, which no message may hold. */
+static const char *without_user(const char *fsid)
+{
+    const char *at = strrchr(fsid, '@');
+
+    return at == NULL ? fsid : at + 1;
+}
+
 static enum vtclone_reason rule_rbd(struct arena *arena, const struct request *request,
                                     const struct backend *backend, struct candidate *candidate)
 {
@@ -114,7 +122,8 @@ static enum vtclone_reason rule_rbd(struct arena *arena, const struct request *r
         return VTCLONE_REASON_STORE_NOT_FOR_BACKEND;
     }
     if (!same(at->fsid, backend->fsid)) {
-        candidate->detail = arena_printf(arena, "it is on cluster %.100s, the backend on %s", at->fsid, backend->fsid);
+        candidate->detail = arena_printf(arena, "it is on cluster %.100s, the backend on %s", without_user(at->fsid),
+                                         backend->fsid);
         return VTCLONE_REASON_OTHER_CLUSTER;
     }
     candidate->detail = arena_printf(arena, "same cluster as %s, pool %s", backend->name, at->pool);
