@@ -165,10 +165,15 @@ class Array:
         """The number of the last call so far, for log(since)."""
         return self.state()["calls"]
 
-    def clones(self, since=0):
-        """The clone calls that the array made, without those it refused."""
-        call = "clone-create" if self.name == "ontap" else "POST /volume/{id}/clone"
-        return [entry for entry in self.log(since) if entry["call"] == call and entry["result"] == "ok"]
+    @property
+    def clone_call(self):
+        return "clone-create" if self.name == "ontap" else "POST /volume/{id}/clone"
+
+    def clones(self, since=0, name=None, result="ok"):
+        """The clone calls that the array made (or refused, with another result), of one new volume if it is named."""
+        target = "destination-path" if self.name == "ontap" else "name"
+        return [entry for entry in self.log(since) if entry["call"] == self.clone_call and entry["result"] == result and
+                name in (None, entry["arguments"].get(target))]
 
     def known(self):
         with open(os.path.join(self.folder, "state.json"), encoding="utf-8") as stream:

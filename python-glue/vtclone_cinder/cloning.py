@@ -15,6 +15,7 @@ from oslo_log import log as logging
 from cinder import exception
 from cinder import objects
 
+from vtclone_cinder import array_clones
 from vtclone_cinder import backend_facts
 from vtclone_cinder import images
 from vtclone_cinder import opts
@@ -335,14 +336,17 @@ class ImageCloner:
             raise _NextCandidate("VOLUME_NOT_FOUND", "no such volume")
         outcome.engine = "driver"
         try:
-            return self._driver.create_cloned_volume(request.volume, source) or {}
-        except (NotImplementedError, exception.CinderException) as err:
+            update = self._driver.create_cloned_volume(request.volume, source) or {}
+            array_clones.finish(self._driver, request.context, request.volume, update)
+            return update
+        except Exception as err:  # drivers raise what their HTTP clients do, too: another copy may still be cloned
             self._remove(request.volume)
-            raise _NextCandidate("CINDER_ERROR", "create_cloned_volume: %s" % err) from err
+            raise _NextCandidate("CINDER_ERROR", "create_cloned_volume: %s: %s" % (type(err).__name__, err)) from err
 
     def _remove(self, volume: Any) -> None:
         """Whatever was made under the volume's name, as Cinder does after a failed attempt."""
         try:
+            array_clones.find_leftover(self._driver, volume)
             self._driver.delete_volume(volume)
         except Exception as err:
             LOG.warning("vtclone: cannot remove what is left of volume %s: %s", volume.name, err)

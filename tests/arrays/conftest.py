@@ -11,7 +11,7 @@ from labkit import arrays
 from labkit import procs
 
 LAB = os.path.dirname(os.path.dirname(os.path.abspath(arrays.__file__)))
-PORT = int(os.environ.get("VTLAB_ARRAYS_PORT", "8500"))
+PORT = int(os.environ.get("VTLAB_ARRAYS_PORT", "8690"))
 BACKENDS = ("netapp", "netapp-san", "powerstore")
 
 

@@ -103,14 +103,10 @@ def test_wrong_credentials_are_refused(backend, pool, lab):
 FAULTS = [{"how": "error"}, {"how": "error-after"}, {"how": "drop"}, {"how": "drop-after"}]
 
 
-def clone_call(backend):
-    return "POST /volume/{id}/clone" if backend.name == "powerstore" else "clone-create"
-
-
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["how"])
 def test_the_nth_clone_fails_as_it_was_told_to(backend, pool, fault):
     source = backend.made(pool)
-    backend.array.control([{"call": clone_call(backend), "nth": 2, **fault}])
+    backend.array.control([{"call": backend.array.clone_call, "nth": 2, **fault}])
     backend.clone(source)
     volume = backend.volume(pool)
     with pytest.raises(Exception) as caught:
@@ -137,7 +133,7 @@ def test_a_full_array_reports_no_space_and_makes_nothing(backend, pool):
 def test_a_slow_array_is_slow(backend, pool):
     source = backend.made(pool)
     since = backend.array.mark()
-    backend.array.control([{"call": clone_call(backend), "how": "delay", "delay": 0.7, "times": 0}])
+    backend.array.control([{"call": backend.array.clone_call, "how": "delay", "delay": 0.7, "times": 0}])
     backend.clone(source)
     assert backend.array.clones(since)[0]["seconds"] >= 0.7
 

@@ -1,0 +1,102 @@
+"""One lab with the seed's backends on emulated arrays: netapp (NFS, two FlexVols), ceph, powerstore; and one more store and
+type, netappsan: the same NetApp by iSCSI.
+
+VTCLONE_TEST_PORT is the first of the ports (8200); VTCLONE_TEST_STATE keeps the lab, so that a second run finds it."""
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+import osworld
+from labkit import arrays, cluster, osconf, oscloud, ostack, rawimage
+
+PORT = int(os.environ.get("VTCLONE_TEST_PORT", "8200"))
+MIB = 16
+
+
+def start_lab(state):
+    support = osworld.write_dist_info(os.path.join(os.path.dirname(state), os.path.basename(state) + "-python"))
+    facts = arrays.make_facts(state, PORT + ostack.ARRAYS_PORT)
+    san = arrays.backend({**facts, "protocol": "iscsi"}, "netapp")
+    san["volume_backend_name"] = "netappsan"
+    cinder = [("DEFAULT", "enabled_backends", "netapp,ceph,powerstore,netappsan"),
+              ("DEFAULT", "report_interval", "2"),
+              ("DEFAULT", "scheduler_default_filters", osworld.FILTERS + ",ImageLocalityFilter"),
+              ("DEFAULT", "scheduler_default_weighers", "CapacityWeigher,ImageLocalityWeigher"),
+              ("netapp", "nfs_shares_config", facts["folder"] + "/nfs_shares.both")]
+    cinder += [("netappsan", key, value) for key, value in san.items()]
+    store = {"cinder_volume_type": "netappsan", "cinder_catalog_info": "volumev3::publicURL",
+             "cinder_store_auth_address": "http://127.0.0.1:%d/v3" % (PORT + 100), "cinder_store_user_name": "glance",
+             "cinder_store_password": osconf.PASSWORD, "cinder_store_project_name": "service",
+             "cinder_store_user_domain_name": "Default", "cinder_store_project_domain_name": "Default",
+             "cinder_state_transition_timeout": "300"}
+    glance = [("DEFAULT", "enabled_backends", "netapp:cinder, ceph:rbd, powerstore:cinder, netappsan:cinder")]
+    glance += [("netappsan", key, value) for key, value in store.items()]
+    settings = {"cinder": ["%s.%s=%s" % each for each in cinder], "glance": ["%s.%s=%s" % each for each in glance],
+                "keystone": []}
+    made = ostack.make_facts(state, PORT, None, True, settings, [], {}, [support], False, "nfs")
+    ostack.start(made, {"store": "memstore", "gib": 64, "clone_v1": False}, True, lambda text: None)
+
+
+class Seed(osworld.World):
+    """The lab and its arrays."""
+
+    TYPES = ("netapp", "netappsan", "powerstore")
+
+    def __init__(self, state):
+        super().__init__(state)
+        self.arrays = {kind: arrays.Array(self.facts["arrays"], "powerstore" if kind == "powerstore" else "ontap")
+                       for kind in self.TYPES}
+
+    def path(self, volume_type, volume_id):
+        return self.arrays[volume_type].volume_path("volume-" + volume_id)
+
+    def bytes_are_the_images(self, path, seed=1, mib=MIB):
+        with open(path, "rb") as stream:
+            return all(stream.read(len(piece)) == piece for _offset, piece in rawimage.pieces(mib << 20, seed))
+
+    def sent(self):
+        """How often Glance has sent image data."""
+        return self.log("glance-api").count("/file HTTP/1.1\" 200 ")
+
+    def session(self, user):
+        return oscloud.login(self.facts, user)
+
+    def image_volume(self, image_id, store):
+        return self.locations(image_id)[store].rpartition("/")[2]
+
+
+@pytest.fixture(scope="session")
+def seed():
+    kept = os.environ.get("VTCLONE_TEST_STATE")
+    state = os.path.realpath(kept or os.path.join(tempfile.mkdtemp(prefix="vtclone-seed-"), "lab"))
+    os.makedirs(state, exist_ok=True)
+    if not (kept and os.path.exists(os.path.join(state, ostack.FACTS)) and cluster.running(state + "/ceph")):
+        start_lab(state)
+    world = Seed(state)
+    world.lift_quotas()
+    world.volume_type("netappsan", {"volume_backend_name": "netappsan", "image_service:store_id": "netappsan"})
+    try:
+        yield world
+    finally:
+        if not kept:
+            logs = os.environ.get("VTCLONE_TEST_KEEP_LOGS")
+            if logs:
+                shutil.copytree(os.path.join(state, "log"), logs, dirs_exist_ok=True)
+            ostack.stop(state, purge=True)
+            shutil.rmtree(os.path.dirname(state), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def everywhere(seed):
+    """A public image with a copy in every store."""
+    return seed.image(["ceph", "powerstore", "netappsan"], mib=MIB)
+
+
+@pytest.fixture(autouse=True)
+def arrays_that_work(seed):
+    yield
+    for kind in ("netapp", "powerstore"):
+        seed.arrays[kind].control()
