@@ -113,11 +113,11 @@ install: all ## PREFIX=/usr/local, DESTDIR= for packages
 
 # ---- the story ----
 
-demo: ## installs what is missing, runs the main job on real services, prints what happened
+demo: ## the main job on real services; ARRAYS=emulated: netapp and powerstore by their own drivers
 	@lab/deps build ceph openstack
 	@$(MAKE) --no-print-directory all
 	@lab/demo-ceph
-	@if [ -x lab/demo-openstack ]; then lab/demo-openstack; fi
+	@$(if $(filter emulated,$(ARRAYS)),lab/demo-arrays,lab/demo-openstack)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile packaging/packaging.mk tests/tests.mk tests/*/*.mk | sort | expand -t 14
