@@ -89,9 +89,7 @@ def backend(facts, name):
                "netapp_storage_family": "ontap_cluster", "netapp_storage_protocol": facts["protocol"],
                "netapp_server_hostname": ADDRESS, "netapp_server_port": str(facts["ports"]["ontap"]),
                "netapp_transport_type": "http", "netapp_vserver": SVM, "netapp_login": USER,
-               "netapp_password": PASSWORD,
-               # ZAPI: the default of Cinder 21.3, no longer that of the next generation
-               "netapp_use_legacy_client": "true"}
+               "netapp_password": PASSWORD}
     if facts["protocol"] == "nfs":
         section.update({"nfs_shares_config": os.path.join(facts["folder"], "nfs_shares"),
                         "nfs_mount_point_base": os.path.join(facts["state"], "mnt", "cinder-volume"),
