@@ -370,6 +370,7 @@ typedef struct vtclone_cloud_options {
 VTCLONE_API int32_t vtclone_cloud_options_from_env(vtclone_cloud_options *options, vtclone_error *err);
 
 VTCLONE_API int32_t vtclone_cloud_open(const vtclone_cloud_options *options, vtclone_cloud **out, vtclone_error *err);
+/* In a child after fork() it only wipes the secrets: the connections are the parent's, and its memory is given up. */
 VTCLONE_API void vtclone_cloud_free(vtclone_cloud *cloud);
 
 /* Counters since the cloud was opened. */

@@ -95,7 +95,7 @@ static int32_t find(struct cinder *cinder, const struct call *call, struct servi
     if (rc != VTCLONE_OK)
         return rc;
     end = after_v3(endpoint);
-    if (asprintf(&base, "%s%s", endpoint, end == NULL ? "/v3" : "") < 0)
+    if ((base = format_text("%s%s", endpoint, end == NULL ? "/v3" : "")) == NULL)
         return error_nomem(err, "Cinder's address");
     out->base = base;
     rc = ask_versions(out, (size_t)(after_v3(base) - base), call, version, size, err);
@@ -224,7 +224,7 @@ int32_t cinder_types(struct cinder *cinder, const struct call *call, struct aren
             return error_set(err, VTCLONE_E_CINDER, "%s: the same page came twice", request.what);
         marker = last->text;
     }
-    return error_set(err, VTCLONE_E_LIMIT, "list Cinder's volume types: more than %zu pages", max);
+    return error_set(err, VTCLONE_E_CINDER, "list Cinder's volume types: more than %zu pages", max);
 }
 
 int32_t cinder_image_volumes(struct cinder *cinder, const struct call *call, struct arena *arena,

@@ -28,8 +28,9 @@ static int32_t with_locations(const struct json *image, const struct json *locat
         return error_nomem(err, "the image");
     json_begin_object(writer);
     for (const struct json *member = image->first; member != NULL; member = member->next) {
-        if (strcmp(member->key, "locations") == 0 || strcmp(member->key, "direct_url") == 0)
-            continue;
+        if (strlen(member->key) != member->key_len || strcmp(member->key, "locations") == 0 ||
+            strcmp(member->key, "direct_url") == 0)
+            continue; /* a name with a NUL in it would come out as another one */
         json_key(writer, member->key);
         json_value(writer, member);
     }

@@ -92,6 +92,8 @@ int32_t http_endpoint(const char *url, const char *what, char **out, vtclone_err
  * VTCLONE_E_TIMEOUT at once. */
 int32_t call_sleep(const struct call *call, uint32_t ms, const char *what, vtclone_error *err);
 bool call_is_cancelled(const struct call *call);
+/* A formatted text that the caller frees; NULL: no memory. */
+char *format_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* ms changed by up to a fifth either way, so that many clients do not come back together. */
 uint32_t jittered(uint32_t ms);
 

@@ -13,6 +13,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -23,6 +24,18 @@
 #define FIRST_WAIT_MS 250
 #define LONGEST_WAIT_MS 8000
 #define REASON_BYTES 240 /* of what a service says about a refusal */
+
+char *format_text(const char *format, ...)
+{
+    va_list args;
+    char *text = NULL;
+
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0)
+        text = NULL; /* else it is undefined */
+    va_end(args);
+    return text;
+}
 
 uint32_t jittered(uint32_t ms)
 {

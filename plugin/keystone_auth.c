@@ -267,7 +267,7 @@ int32_t keystone_authenticate(struct keystone *keystone, const char *v3_url, con
     size_t body_len = 0;
     int32_t rc = VTCLONE_OK;
 
-    if (asprintf(&url, "%s/auth/tokens", v3_url) < 0)
+    if ((url = format_text("%s/auth/tokens", v3_url)) == NULL)
         return error_nomem(err, "the request to Keystone");
     if (!given)
         rc = auth_body(options, &body, &body_len, err);
@@ -358,7 +358,7 @@ int32_t keystone_discover(struct keystone *keystone, const struct call *call, ch
         return (*out = strdup(base)) != NULL ? VTCLONE_OK : error_nomem(err, "Keystone's address");
     if (ends_with(base, len, "/v2.0"))
         len -= strlen("/v2.0");
-    if (asprintf(&url, "%.*s/", (int)len, base) < 0)
+    if ((url = format_text("%.*s/", (int)len, base)) == NULL)
         return error_nomem(err, "Keystone's address");
     const struct http_request request = {
         .method = "GET", .url = url, .what = "find Keystone's v3 API", .code = VTCLONE_E_KEYSTONE,
@@ -376,7 +376,7 @@ int32_t keystone_discover(struct keystone *keystone, const struct call *call, ch
     }
     if (rc == VTCLONE_OK && href != NULL)
         rc = rebase(url, href, out, err);
-    else if (rc == VTCLONE_OK && asprintf(out, "%.*s/v3", (int)len, base) < 0) /* no list to be had */
+    else if (rc == VTCLONE_OK && (*out = format_text("%.*s/v3", (int)len, base)) == NULL) /* no list to be had */
         rc = error_nomem(err, "Keystone's address");
     http_response_release(&response);
     free(url);

@@ -90,8 +90,8 @@ static void write_given(struct json_writer *writer, const struct json *entry)
 {
     json_begin_object(writer);
     for (const struct json *member = entry->first; member != NULL; member = member->next) {
-        if (strcmp(member->key, "derived_from") == 0)
-            continue;
+        if (strlen(member->key) != member->key_len || strcmp(member->key, "derived_from") == 0)
+            continue; /* a name with a NUL in it would come out as another one */
         json_key(writer, member->key);
         json_value(writer, member);
     }

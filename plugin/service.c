@@ -66,7 +66,7 @@ int32_t service_send(const struct service *service, const struct service_request
     int32_t rc = base != NULL ? VTCLONE_OK : keystone_endpoint(service->keystone, call, service->kind, &base, err);
     if (rc != VTCLONE_OK)
         return rc;
-    if (asprintf(&url, "%s%s", base, request->path) < 0)
+    if ((url = format_text("%s%s", base, request->path)) == NULL)
         return error_nomem(err, request->what);
     rc = send_once(service, request, url, call, 0, &serial, response, err);
     if (rc == VTCLONE_OK && response->status == 401 && serial != 0) {

@@ -32,50 +32,68 @@ static void print_types(const vtclone_site *site, size_t backend)
     printf("%s\n", any ? "" : "-");
 }
 
-static int width_of_hosts(const vtclone_site *site)
+static int wider(int width, const char *text)
 {
-    int width = 7;
+    const int len = (int)strlen(text);
 
-    for (size_t i = 0; i < vtclone_site_backend_count(site); i++) {
-        vtclone_backend_info backend = { .size = sizeof(backend) };
-        if (vtclone_site_backend(site, i, &backend, NULL) == VTCLONE_OK && (int)strlen(backend.host) > width)
-            width = (int)strlen(backend.host);
-    }
-    return width;
+    return len > width ? len : width;
 }
 
 static void print_backends(const vtclone_site *site)
 {
-    const int width = width_of_hosts(site);
+    int host_width = 7, store_width = 5;
 
-    printf("%-*s  %-6s  %-12s  VOLUME TYPES\n", width, "BACKEND", "METHOD", "STORE");
     for (size_t i = 0; i < vtclone_site_backend_count(site); i++) {
         vtclone_backend_info backend = { .size = sizeof(backend) };
         if (vtclone_site_backend(site, i, &backend, NULL) != VTCLONE_OK)
             continue;
-        printf("%-*s  %-6s  %-12s  ", width, backend.host, backend.type, or_dash(backend.store));
-        print_types(site, i);
-        printf("%*s  from %s\n", width, "", or_dash(backend.derived_from));
+        host_width = wider(host_width, backend.host);
+        store_width = wider(store_width, or_dash(backend.store));
     }
+    printf("%-*s  %-6s  %-*s  VOLUME TYPES\n", host_width, "BACKEND", "KIND", store_width, "STORE");
+    for (size_t i = 0; i < vtclone_site_backend_count(site); i++) {
+        vtclone_backend_info backend = { .size = sizeof(backend) };
+        if (vtclone_site_backend(site, i, &backend, NULL) != VTCLONE_OK)
+            continue;
+        printf("%-*s  %-6s  %-*s  ", host_width, backend.host, backend.type, store_width, or_dash(backend.store));
+        print_types(site, i);
+        printf("%*s  from %s\n", host_width, "", or_dash(backend.derived_from));
+    }
+}
+
+/* Where a store keeps its images, in words. */
+static void say_where(const vtclone_store_info *store, char *room, size_t size)
+{
+    if (store->pool != NULL)
+        snprintf(room, size, "pool %s%s%s", store->pool, store->fsid != NULL ? " of " : "",
+                 store->fsid != NULL ? store->fsid : "");
+    else if (store->volume_type != NULL)
+        snprintf(room, size, "volumes of type %s", store->volume_type);
+    else
+        snprintf(room, size, "-");
 }
 
 static void print_stores(const vtclone_site *site)
 {
-    printf("\n%-12s  %-8s  %-24s  FROM\n", "STORE", "TYPE", "WHERE");
+    char where[600];
+    int id_width = 5, where_width = 5;
+
     for (size_t i = 0; i < vtclone_site_store_count(site); i++) {
         vtclone_store_info store = { .size = sizeof(store) };
-        char where[600];
-
         if (vtclone_site_store(site, i, &store, NULL) != VTCLONE_OK)
             continue;
-        if (store.pool != NULL)
-            snprintf(where, sizeof(where), "pool %s%s%s", store.pool, store.fsid != NULL ? " of " : "",
-                     store.fsid != NULL ? store.fsid : "");
-        else if (store.volume_type != NULL)
-            snprintf(where, sizeof(where), "volumes of type %s", store.volume_type);
-        else
-            snprintf(where, sizeof(where), "-");
-        printf("%-12s  %-8s  %-24s  %s\n", store.id, store.type, where, or_dash(store.derived_from));
+        say_where(&store, where, sizeof(where));
+        id_width = wider(id_width, store.id);
+        where_width = wider(where_width, where);
+    }
+    printf("\n%-*s  %-8s  %-*s  FROM\n", id_width, "STORE", "TYPE", where_width, "WHERE");
+    for (size_t i = 0; i < vtclone_site_store_count(site); i++) {
+        vtclone_store_info store = { .size = sizeof(store) };
+        if (vtclone_site_store(site, i, &store, NULL) != VTCLONE_OK)
+            continue;
+        say_where(&store, where, sizeof(where));
+        printf("%-*s  %-8s  %-*s  %s\n", id_width, store.id, store.type, where_width, where,
+               or_dash(store.derived_from));
     }
 }
 

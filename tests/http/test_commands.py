@@ -1,0 +1,106 @@
+"""vtclone stores, copy, resolve and clone on a terminal, in a pipe, and under a signal."""
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+
+from clouds import IMAGE, NEW_VOLUME, PASSWORD, TOKEN, VOLUME, image
+from scripted import Answer
+from test_cloud import CINDER, Copying, Making, PATH
+
+
+def start(server, *arguments, **options):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("OS_")}
+    variables = {"OS_AUTH_URL": server.url + "/v3", "OS_USERNAME": "demo", "OS_PASSWORD": PASSWORD,
+                 "OS_PROJECT_NAME": "demo", "OS_REGION_NAME": "one"}
+    return subprocess.Popen([os.path.join(os.environ["VTCLONE_BUILD"], "vtclone"), *arguments],
+                            env={**clean, **variables}, stdout=subprocess.PIPE, text=True, **options)
+
+
+def test_stores_prints_a_table_of_backends_and_of_stores(vtclone):
+    lines = vtclone("stores").stdout.splitlines()
+    assert [line.split()[:4] for line in lines if line.startswith("node@")] == [
+        ["node@netapp#pool0", "cinder", "netapp", "netapp"], ["node@ceph#ceph", "rbd", "ceph", "ceph"]]
+    assert any(line.split() == ["ceph", "rbd", "pool", "images", "Glance", "stores/detail"] for line in lines)
+
+
+def test_a_copy_draws_a_bar_on_a_terminal(server):
+    Copying(server, looks=6)
+    leader, follower = pty.openpty()
+    process = start(server, "copy", "--image-id", IMAGE, "--store", "ceph", "--wait", stderr=follower)
+    os.close(follower)
+    drawn = b""
+    try:
+        while chunk := os.read(leader, 4096):
+            drawn += chunk
+    except OSError:
+        pass  # the other end is gone
+    os.close(leader)
+    assert process.wait() == 0
+    text = drawn.decode()
+    assert "32 of 64 MiB" in text and "[##############################] 64 of 64 MiB" in text
+    assert "copied in" in process.stdout.read()
+
+
+def test_a_copy_is_quiet_in_a_pipe(server, vtclone):
+    Copying(server)
+    run = vtclone("copy", "--image-id", IMAGE, "--store", "ceph", "--wait", "--format", "json")
+    assert run.returncode == 0 and run.stderr == ""
+    result = json.loads(run.stdout)
+    assert result.pop("elapsed_ms") > 0
+    assert result == {"image_id": IMAGE, "stores": ["ceph"], "started": True, "complete": True, "image_bytes": 64 << 20}
+
+
+def test_a_copy_without_wait_returns_when_glance_accepted_it(server, vtclone):
+    Copying(server, looks=10000)
+    run = vtclone("copy", "--image-id", IMAGE, "--store", "ceph")
+    assert run.returncode == 0 and "Glance is copying it to ceph" in run.stdout
+
+
+def test_an_interrupt_ends_the_wait_with_one_line_and_exit_status_4(server):
+    Copying(server, looks=10000)
+    process = start(server, "copy", "--image-id", IMAGE, "--store", "ceph", "--wait", stderr=subprocess.PIPE)
+    while not server.seen("POST", PATH + "/import"):
+        time.sleep(0.05)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=10)
+    assert process.returncode == 4 and time.monotonic() - began < 3
+    assert message.startswith("vtclone copy: copy image %s to store ceph" % IMAGE) and message.endswith("cancelled\n")
+
+
+def test_an_interrupt_while_a_volume_is_made_removes_it(server):
+    making = Making(server, ends="creating", delete=(400, 202))
+    process = start(server, "clone", "--image-id", IMAGE, "--volume-type", "netapp", "--volume", "v", "--size", "1",
+                    stderr=subprocess.PIPE)
+    while not making.looks:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, message = process.communicate(timeout=20)
+    assert process.returncode == 4 and "cancelled" in message and making.deleted
+
+
+def test_a_cinder_clone_prints_the_volumes_id(server, vtclone):
+    Making(server)
+    run = vtclone("clone", "--image-id", IMAGE, "--volume-type", "netapp", "--volume", "v", "--size", "1")
+    assert run.returncode == 0 and "volume v of 1 GiB, id %s: cinder-clone" % NEW_VOLUME in run.stdout
+
+
+def test_debug_lines_name_requests_and_no_secret(server, vtclone):
+    run = vtclone("resolve", "--image-id", IMAGE, "--volume-type", "netapp", VTCLONE_DEBUG="1")
+    assert run.returncode == 0
+    assert "GET %s%s/volumes/%s -> 200" % (server.url, CINDER, VOLUME) in run.stderr
+    assert TOKEN not in run.stderr and PASSWORD not in run.stderr
+
+
+def test_a_property_name_with_a_nul_does_not_become_another_property(server, vtclone):
+    # Rewritten with the locations of the locations API, "disk_format\0" must not come out as disk_format.
+    shown = image(disk_format="qcow2", **{"disk_format\0": "raw"})
+    locations = shown.pop("locations")
+    server.on("GET", "/versions", Answer(300, json_body={"versions": [{"id": "v2.17", "status": "CURRENT"}]}))
+    server.on("GET", PATH, Answer(json_body=shown))
+    server.on("GET", PATH + "/locations", Answer(json_body=locations))
+    run = vtclone("resolve", "--image-id", IMAGE, "--volume-type", "ceph", "--format", "json")
+    assert run.returncode == 3 and json.loads(run.stdout)["reason"] == "NOT_RAW"
