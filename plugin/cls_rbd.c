@@ -105,11 +105,33 @@ rados_write_op_t cls_object_map_create(uint64_t count)
     return op;
 }
 
+static void set_clone_child(rados_write_op_t *op)
+{
+    unsigned char room[16];
+    struct cls_writer argument;
+
+    cls_writer_init(&argument, room, sizeof(room));
+    cls_put_u64(&argument, CLS_OP_FEATURE_CLONE_CHILD); /* the bits, and which bits are meant */
+    cls_put_u64(&argument, CLS_OP_FEATURE_CLONE_CHILD);
+    call(op, "op_features_set", &argument);
+}
+
+rados_write_op_t cls_clone_child_set(void)
+{
+    rados_write_op_t op = rados_create_write_op();
+
+    if (op == NULL)
+        return NULL;
+    rados_write_op_assert_exists(op);
+    set_clone_child(&op);
+    return op;
+}
+
 rados_write_op_t cls_parent_attach(const struct parent_spec *parent, uint64_t overlap, const void *metadata,
                                    size_t metadata_len)
 {
-    unsigned char room[ARGUMENT_MAX], flags_room[16];
-    struct cls_writer argument, flags;
+    unsigned char room[ARGUMENT_MAX];
+    struct cls_writer argument;
     rados_write_op_t op = rados_create_write_op();
 
     if (op == NULL)
@@ -118,14 +140,11 @@ rados_write_op_t cls_parent_attach(const struct parent_spec *parent, uint64_t ov
     put_parent_spec(&argument, parent);
     cls_put_u64(&argument, overlap);
     cls_put_u8(&argument, 0); /* not a reattachment */
-    cls_writer_init(&flags, flags_room, sizeof(flags_room));
-    cls_put_u64(&flags, CLS_OP_FEATURE_CLONE_CHILD);
-    cls_put_u64(&flags, CLS_OP_FEATURE_CLONE_CHILD);
     rados_write_op_assert_exists(op);
     rados_write_op_cmpxattr(op, CLS_MARK_UNFINISHED, LIBRADOS_CMPXATTR_OP_EQ, "1", 1);
     rados_write_op_rmxattr(op, CLS_MARK_UNFINISHED);
     call(&op, "parent_attach", &argument);
-    call(&op, "op_features_set", &flags);
+    set_clone_child(&op);
     if (op != NULL && metadata != NULL)
         rados_write_op_exec(op, "rbd", "metadata_set", metadata, metadata_len, NULL);
     return op;

@@ -54,6 +54,8 @@ rados_write_op_t cls_parent_attach(const struct parent_spec *parent, uint64_t ov
                                    size_t metadata_len);
 /* mark: NULL, CLS_MARK_UNDO or CLS_MARK_ADOPTED. */
 rados_write_op_t cls_id_create(const char *id, const char *mark);
+/* Says on a header that it is a clone's. */
+rados_write_op_t cls_clone_child_set(void);
 /* On the parent's header. */
 rados_write_op_t cls_child_attach(uint64_t snap_id, int64_t child_pool_id, const char *child_id);
 

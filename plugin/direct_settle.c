@@ -9,6 +9,7 @@
 #include "direct.h"
 
 #include "batch.h"
+#include "child_entry.h"
 
 #include <errno.h>
 
@@ -48,28 +49,15 @@ static bool is_child(const struct direct *direct, const struct header_facts *hea
 
 /* ---- a finished image ---- */
 
-/* A creation that died may have left the parent without its entry; making it twice does no harm. Somebody may be removing
- * the volume at this moment, entry first: then the new entry must not stay. */
-static int32_t ensure_entry(struct direct *direct, const char *id)
+static int32_t ensure_entry(struct direct *direct, const char *id, const struct header_facts *header)
 {
-    const struct parent_spec *parent = &direct->parent->spec;
-    struct header_facts header = { 0 };
-    int result = run_one(direct, "child-again", direct->source, CLS_HEADER_PREFIX, parent->image_id,
-                         cls_child_attach(parent->snap_id, direct->pool.id, id));
+    int result = child_entry_ensure(direct->target, direct->source, id, header, direct->work_until);
 
-    if (result == -EEXIST)
-        return 0;
     if (result == -ENOENT)
         return direct_fail(direct, VTCLONE_REASON_SNAPSHOT_MISSING, ENOENT, "the volume is a clone, but its parent is gone");
-    if (result < 0)
-        return rados_failed(direct, result, "attach the volume to its parent");
-    result = cls_read_header(direct->target, id, direct->work_until, &header);
-    if (result == -ENOENT || (result == 0 && !is_child(direct, &header))) {
-        run_one(direct, "child-back", direct->source, CLS_HEADER_PREFIX, parent->image_id,
-                cls_child_detach(parent->snap_id, direct->pool.id, id));
+    if (result == -ESTALE)
         return exists(direct, "the volume is being removed");
-    }
-    return result < 0 ? rados_failed(direct, result, "read the volume's header") : 0;
+    return result < 0 ? rados_failed(direct, result, "see to the parent's entry of the volume") : 0;
 }
 
 static int32_t judge_image(struct direct *direct, const struct name_facts *name)
@@ -93,8 +81,7 @@ static int32_t judge_image(struct direct *direct, const struct name_facts *name)
         return direct_fail(direct, VTCLONE_REASON_VOLUME_EXISTS, EEXIST,
                            "a clone of this snapshot with %llu bytes instead of %llu", (unsigned long long)header.size,
                            (unsigned long long)direct->request->size_bytes);
-    /* A clone of version 1 is entered elsewhere. */
-    if ((header.op_features & CLS_OP_FEATURE_CLONE_CHILD) && ensure_entry(direct, name->id) != 0)
+    if (ensure_entry(direct, name->id, &header) != 0)
         return direct->err->code;
     direct->outcome->existed = true;
     return 0;

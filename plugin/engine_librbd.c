@@ -13,6 +13,7 @@
 #include "engine.h"
 
 #include "arena.h"
+#include "child_entry.h"
 #include "cls_rbd.h"
 #include "direct_undo.h"
 #include "error.h"
@@ -146,7 +147,25 @@ static bool is_the_parent(const struct parent_facts *parent, const struct child_
 
 /* ---- an image that has the name already ---- */
 
-static int32_t judge_existing(struct librbd_job *job, rados_ioctx_t ioctx)
+/* A creation that died may have left the parent without its entry of the clone. */
+static int32_t ensure_entry(struct librbd_job *job, rados_ioctx_t parent_pool, rados_ioctx_t ioctx)
+{
+    struct header_facts header;
+    char id[IMAGE_ID_SIZE];
+    int result = image_find_id(ioctx, job->request.volume, id, sizeof(id));
+
+    if (result == 0)
+        result = cls_read_header(ioctx, id, job->work_until, &header);
+    if (result == 0)
+        result = header.has_parent ? child_entry_ensure(ioctx, parent_pool, id, &header, job->work_until) : -ESTALE;
+    if (result == -ENOENT)
+        return fail(job, VTCLONE_REASON_SNAPSHOT_MISSING, ENOENT, "the volume is a clone, but its parent is gone");
+    if (result == -ESTALE)
+        return fail(job, VTCLONE_REASON_VOLUME_EXISTS, EEXIST, "the volume is being removed");
+    return result < 0 ? fail(job, VTCLONE_REASON_RADOS_ERROR, result, "see to the parent's entry of the volume") : 0;
+}
+
+static int32_t judge_existing(struct librbd_job *job, rados_ioctx_t parent_pool, rados_ioctx_t ioctx)
 {
     struct child_facts child;
     const char *what = "";
@@ -168,6 +187,8 @@ static int32_t judge_existing(struct librbd_job *job, rados_ioctx_t ioctx)
         return fail(job, VTCLONE_REASON_VOLUME_EXISTS, EEXIST,
                     "a clone of this snapshot with %llu bytes instead of %llu", (unsigned long long)child.size,
                     (unsigned long long)job->request.size_bytes);
+    if (ensure_entry(job, parent_pool, ioctx) != 0)
+        return job->code;
     job->outcome.existed = true;
     return 0;
 }
@@ -329,7 +350,7 @@ static int32_t make(struct librbd_job *job, rados_ioctx_t parent_pool, rados_ioc
         return job->code;
     result = image_find_id(pool, request->volume, id, sizeof(id));
     if (result == 0)
-        return judge_existing(job, pool);
+        return judge_existing(job, parent_pool, pool);
     if (result != -ENOENT)
         return fail(job, VTCLONE_REASON_RADOS_ERROR, result, "look the name up");
     if (check_time(job, "rbd_clone3") != 0)
@@ -337,7 +358,7 @@ static int32_t make(struct librbd_job *job, rados_ioctx_t parent_pool, rados_ioc
     result = image_clone(connection_cluster(job->connection), parent_pool, request->parent_image, request->parent_snap,
                          pool, request->volume, image_order(job->parent.stripe_unit, job->chunk_size_mib));
     if (result == -EEXIST)
-        return judge_existing(job, pool);
+        return judge_existing(job, parent_pool, pool);
     if (result < 0)
         return clone_failed(job, pool, result);
     if (check_and_grow(job, pool) != 0)

@@ -215,15 +215,30 @@ def test_a_clone_of_another_parent_or_size_stays(deployment, parent, volume):
     other.remove()
 
 
-def test_a_clone_by_librbd_without_its_entry_at_the_parent_is_healed(deployment, parent, volume):
-    """librbd's own crash point between parent_attach and child_attach."""
+@pytest.mark.parametrize("engine", ["direct", "librbd"])
+@pytest.mark.parametrize("feature", ["with", "without"])
+def test_a_clone_by_librbd_without_its_entry_at_the_parent_is_healed(deployment, parent, volume, engine, feature):
+    """librbd's own crash points between parent_attach, op_features_set and child_attach."""
     deployment.clone(parent, volume, engine="librbd")
-    image_id = deployment.image_id(volume)
+    image_id, whole = deployment.image_id(volume), deployment.objects(volume)
     spec = d.struct.pack("<q", deployment.admin.pool_lookup("volumes")) + d.encoded(image_id) + d.encoded("")
     deployment.pool("images").execute(
         "rbd_header." + parent.image_id, "rbd", "child_detach",
         d.struct.pack("<QBBI", parent.snap_ids["snap"], 2, 1, len(spec)) + spec)
+    if feature == "without":
+        deployment.pool("volumes").execute("rbd_header." + image_id, "rbd", "op_features_set", d.struct.pack("<QQ", 0, 2))
     assert parent.children() == set()
-    assert deployment.clone(parent, volume)["existed"] is True
-    assert parent.children() == {image_id}
+    assert deployment.clone(parent, volume, engine=engine)["existed"] is True
+    assert parent.children() == {image_id} and deployment.objects(volume) == whole
+    remove_plainly(deployment, volume)
+
+
+def test_a_clone_of_version_1_keeps_its_form(deployment, parent, volume):
+    deployment.rbd("clone", "--rbd-default-clone-format", "1", parent.spec(), f"volumes/{volume}")
+    with rbd.Image(deployment.pool("volumes"), volume) as image:
+        image.resize(d.GIB)
+    whole = deployment.objects(volume)
+    for engine in ("direct", "librbd"):
+        assert deployment.clone(parent, volume, engine=engine)["existed"] is True
+    assert deployment.objects(volume) == whole and parent.children() == set()
     remove_plainly(deployment, volume)
