@@ -121,6 +121,10 @@ class ImageCloner:
             if update is None:
                 return self._go_on(arguments, outcome)
             return outcome.into_metadata(update), True
+        except exception.ImageUnacceptable as err:
+            if outcome.outcome != outcomes.REFUSED:
+                outcome.end(outcomes.REFUSED, "BAD_LOCATION", str(err))
+            raise
         except vtclone.BadInput as err:
             # The image cannot be judged, and unpaired = decline. Not for the RBD driver's clone_image either.
             self._warn_once("image %s cannot be judged: %s" % (image_meta.get("id"), err))
@@ -158,7 +162,7 @@ class ImageCloner:
             return None
         request.locations = self._locations(image_location, request)
         if not self._site(request)["stores"]:
-            self._without_stores(request)
+            self._without_stores(request, outcome)
         update = self._try_candidates(request, outcome)
         if update is None and outcome.outcome == outcomes.DECLINED and self._conf.on_miss == "copy" and \
                 outcome.reason in _COPY_HELPS and self._copy(request, outcome):
@@ -203,12 +207,13 @@ class ImageCloner:
         return [candidate for candidate in decision.candidates() if candidate["unpaired"] and
                 not (blind and candidate["reason"] == "POOL_NOT_ALLOWED")]
 
-    def _without_stores(self, request: _Request) -> None:
+    def _without_stores(self, request: _Request, outcome: outcomes.Outcome) -> None:
         """Nothing is cloned by us without knowing the stores; that each location is the image's own copy can still be
         seen by its name, and stock Cinder goes on with those."""
         request.load_image_volumes()
         decision = self._resolve(request)
         if self._conf.unpaired == "refuse" and self._broken(request, decision):
+            outcome.end(outcomes.REFUSED, decision.reason)
             self._refuse_unpaired(request, decision)
         raise sites.SiteError("the image stores are not known")
 

@@ -51,6 +51,7 @@ class GlanceService:
         self._stores: Optional[List[Dict[str, Any]]] = None
         self._stores_until = 0.0
         self._stores_read: Optional[threading.Event] = None
+        self._stores_failure: Optional[str] = None
         self._has_location_api: Optional[bool] = None
         self._versions_until = 0.0
 
@@ -170,10 +171,13 @@ class GlanceService:
         under_way = self._stores_read = threading.Event()
         try:
             self._stores = self._read_stores()
+            self._stores_failure = None
             self._stores_until = time.monotonic() + self._conf[opts.GROUP].stores_ttl
         except GlanceUnavailable as err:
-            LOG.warning("vtclone: cannot learn the image stores from Glance (%s); %s", err,
-                        "keeping what was known" if self._stores else "a site file can name them")
+            if str(err) != self._stores_failure:  # once for each kind of failure, not at each attempt
+                LOG.warning("vtclone: cannot learn the image stores from Glance (%s); %s", err,
+                            "keeping what was known" if self._stores else "a site file can name them")
+            self._stores_failure = str(err)
             self._stores = self._stores or []
             self._stores_until = time.monotonic() + _RETRY_AFTER_FAILURE
         finally:

@@ -156,7 +156,7 @@ class World:
 
     def volume(self, volume_type, image_id, session=None, gib=1, **more):
         body = dict({"name": "test", "size": gib, "volume_type": volume_type, "imageRef": image_id}, **more)
-        return (session or self.admin)("POST", "volumev3", "/volumes", {"volume": body})["volume"]["id"]
+        return (session or self.admin)("POST", "volumev3", "/volumes", {"volume": body}, timeout=900)["volume"]["id"]
 
     def show(self, volume_id):
         return self.admin("GET", "volumev3", "/volumes/detail?all_tenants=1&id=" + volume_id)["volumes"][0]
