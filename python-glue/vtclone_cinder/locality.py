@@ -137,7 +137,8 @@ class Locality:
         fsids = {rbd_fsid(entry.get("url"), image_id) for entry in locations}
         named = {(entry.get("metadata") or {}).get("store") for entry in locations}
         return Copies(stores=frozenset(split_list(image.get("stores"))) | frozenset(filter(None, named)),
-                      fsids=frozenset(filter(None, fsids)), hosts=frozenset(volume.host for volume in volumes if volume.host),
+                      fsids=frozenset(filter(None, fsids)),
+                      hosts=frozenset(volume.host for volume in volumes if volume.host),
                       clusters=frozenset(volume.cluster_name for volume in volumes if volume.cluster_name),
                       located=True)
 

@@ -32,8 +32,8 @@ def start_lab(state):
              "cinder_state_transition_timeout": "300"}
     glance = [("DEFAULT", "enabled_backends", "netapp:cinder, ceph:rbd, powerstore:cinder, open:cinder")]
     glance += [("open", key, value) for key, value in store.items()]
-    command = [str(osworld.ROOT / "lab" / "openstack"), "start", "--state", state, "--port", str(PORT), "--vtclone", "on",
-               "--env", "VTLAB_PROBE=" + os.path.join(state, "probe"), "--python-path", HERE, "--python-path", support]
+    command = [str(osworld.ROOT / "lab" / "openstack"), "start", "--state", state, "--port", str(PORT),
+               "--vtclone", "on", "--env", "VTLAB_PROBE=" + os.path.join(state, "probe"), "--python-path", HERE, "--python-path", support]
     for daemon, settings in (("--cinder", cinder), ("--glance", glance)):
         for setting in settings:
             command += [daemon, "%s.%s=%s" % setting]

@@ -4,14 +4,17 @@ import glob
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
+import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "lab"))
 
-from labkit import database, oscloud, ostack, procs, rest, story  # noqa: E402
+from labkit import database  # noqa: E402,F401  for the tests
+from labkit import oscloud, ostack, procs, rest, story  # noqa: E402
 
 MANAGER = "vtclone_cinder.manager.CloneVolumeManager"
 STOCK = "cinder.volume.manager.VolumeManager"
@@ -20,7 +23,6 @@ FILTERS = "AvailabilityZoneFilter,CapacityFilter,CapabilitiesFilter"
 
 def write_dist_info(folder):
     """The entry points of vtclone_cinder as an installed package has them, for a run from the tree."""
-    import tomllib
     with open(ROOT / "python-glue" / "pyproject.toml", "rb") as stream:
         project = tomllib.load(stream)["project"]
     info = pathlib.Path(folder) / ("vtclone_cinder-%s.dist-info" % project["version"])
@@ -68,7 +70,6 @@ class World:
         procs.signal_role(state or self.state, role, signum)
 
     def kill(self, daemon):
-        import signal
         ostack.stop_daemon(self.facts, daemon, signal.SIGKILL)
 
     def cpu_seconds(self, daemon):

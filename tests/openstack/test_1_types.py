@@ -1,5 +1,7 @@
 """Every type from its own store; the scheduler; types that need a set-up."""
 
+import time
+
 import pytest
 
 import osworld
@@ -64,7 +66,6 @@ def test_the_metrics_file_counts_by_outcome_method_engine_and_reason(lab, everyw
     lab.settle("cinder-volume", *OURS, "vtclone.metrics_dir=%s" % folder, "vtclone.record_in_metadata=true")
     volumes = [lab.make("ceph", everywhere) for _ in range(2)]
     lab.make("ceph", lab.image(disk_format="qcow2", mib=1), expect="error", gib=1)  # no qcow2: Cinder cannot read it
-    import time
     deadline = time.monotonic() + 10
     while True:
         text = "".join(path.read_text() for path in folder.glob("vtclone-node@ceph.prom"))
@@ -91,7 +92,8 @@ def describe(lab, volume):
                        (volume,))
         row = cursor.fetchone()
     return {"row": row, "features": info["features"], "size": info["size"], "order": info["order"],
-            "parent": lab.parent("volumes", volume), "metadata": lab.rbd("image-meta", "list", "volumes/volume-" + volume),
+            "parent": lab.parent("volumes", volume),
+            "metadata": lab.rbd("image-meta", "list", "volumes/volume-" + volume),
             "glance": shown["volume_image_metadata"], "multiattach": shown["multiattach"], "user": shown["metadata"]}
 
 

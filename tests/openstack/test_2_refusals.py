@@ -1,6 +1,7 @@
 """What must not be cloned, and what must not be downloaded either."""
 
 import contextlib
+import subprocess
 
 import pytest
 
@@ -119,11 +120,10 @@ def test_a_type_that_is_encrypted_is_downloaded_into_a_luks_volume(lab, everywhe
 
 
 def test_an_image_that_is_not_raw_is_downloaded_with_its_reason(lab, tmp_path):
-    import subprocess
     path = tmp_path / "image.qcow2"
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(path), "8M"], check=True)
-    made = lab.admin("POST", "image", "/v2/images", {"name": "qcow2", "disk_format": "qcow2", "container_format": "bare",
-                                                     "visibility": "public"})["id"]
+    made = lab.admin("POST", "image", "/v2/images", {
+        "name": "qcow2", "disk_format": "qcow2", "container_format": "bare", "visibility": "public"})["id"]
     lab.admin("PUT", "image", "/v2/images/%s/file" % made, path.read_bytes(),
               {"Content-Type": "application/octet-stream"})
     volume = lab.make("ceph", made)

@@ -3,7 +3,6 @@
 import concurrent.futures
 import os
 import signal
-import subprocess
 import time
 
 import pytest
