@@ -9,6 +9,9 @@ $(BUILD)/tests/ceph/%: $(BUILD)/tests/ceph/%.o $(ceph_shared) $(BUILD)/libvtclon
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lrbd -lrados -lcmocka -lpthread -ldl \
 		-Wl,-rpath,'$$ORIGIN/../..'
 
+# Its functions stand before those of librados and librbd.
+$(BUILD)/tests/ceph/test_calls: ALL_LDFLAGS += -rdynamic
+
 # A host with nothing of Ceph in it.
 $(BUILD)/tests/ceph/loader: $(BUILD)/tests/ceph/loader.o
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< -lpthread -ldl
