@@ -243,6 +243,11 @@ struct direct_cache *connection_direct(struct connection *connection)
     return connection->direct;
 }
 
+atomic_int *connection_late_threads(struct connection *connection)
+{
+    return &connection->cache->late_threads;
+}
+
 static void hold(void *owner)
 {
     connection_ref(owner);

@@ -18,6 +18,7 @@
 #include "vtclone.h"
 
 #include <rados/librados.h>
+#include <stdatomic.h>
 
 struct certificates;     /* certify.h */
 struct claims;           /* claim.h */
@@ -55,6 +56,9 @@ uint64_t connection_instance(const struct connection *connection);
 struct parent_cache *connection_parents(struct connection *connection);
 /* What the direct engine knows of parents and pools. */
 struct direct_cache *connection_direct(struct connection *connection);
+/* How many threads of this process work on after their callers have gone; whoever starts one counts it and has a limit.
+ * In the cache, so that a forked child, which has none of them, counts anew. */
+atomic_int *connection_late_threads(struct connection *connection);
 /* A handle on a pool, kept with the connection and shared by threads (librados allows that); do not destroy it. The
  * first call for a pool may ask the monitors, up to the connection's monitor time-out. */
 int32_t connection_pool(struct connection *connection, const char *pool, rados_ioctx_t *out, vtclone_error *err);

@@ -14,8 +14,6 @@
 #include "job.h"
 #include "pool.h"
 
-#include <stdatomic.h>
-
 enum state { CONNECTING, READY, FAILED };
 
 struct connection {
@@ -44,6 +42,7 @@ struct connection_cache {
     bool closing; /* the last handle is gone */
     bool reaper_runs, reaper_ended, reaper_owns; /* owns: nobody joins the reaper; it frees the cache */
     pthread_t reaper;
+    atomic_int late_threads;
     struct claims *claims;
     struct certificates *certificates;
 };

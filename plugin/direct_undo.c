@@ -105,15 +105,13 @@ struct later {
     char volume[VTCLONE_MAX_NAME_BYTES + 1];
 };
 
-static atomic_int running;
-
 static void later_free(struct later *later)
 {
     if (later->claim != NULL)
         claim_drop(later->claim);
+    atomic_fetch_sub(connection_late_threads(later->connection), 1);
     connection_put(later->connection, false);
     free(later);
-    atomic_fetch_sub(&running, 1);
 }
 
 static void *later_run(void *argument)
@@ -131,11 +129,12 @@ static void *later_run(void *argument)
 bool direct_undo_later(const struct direct_undo *undo, struct connection *connection,
                        const struct clone_request *request)
 {
+    atomic_int *late = connection_late_threads(connection);
     struct later *later;
     pthread_t thread;
 
-    if (atomic_fetch_add(&running, 1) >= LATER_MAX || (later = calloc(1, sizeof(*later))) == NULL) {
-        atomic_fetch_sub(&running, 1);
+    if (atomic_fetch_add(late, 1) >= LATER_MAX || (later = calloc(1, sizeof(*later))) == NULL) {
+        atomic_fetch_sub(late, 1);
         return false;
     }
     later->undo = *undo;

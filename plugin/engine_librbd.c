@@ -53,8 +53,6 @@ struct librbd_job {
     char left[160];
 };
 
-static atomic_int late_jobs;
-
 /* ---- failing ---- */
 
 static int32_t fail(struct librbd_job *job, enum vtclone_reason reason, int sys_errno, const char *format, ...)
@@ -402,7 +400,7 @@ static void librbd_late(struct job *base)
 
     if (job->code == 0 && !job->outcome.existed && connection_pool(job->connection, job->pool, &pool, &error) == 0)
         undo(job, pool);
-    atomic_fetch_sub(&late_jobs, 1);
+    atomic_fetch_sub(connection_late_threads(job->connection), 1);
 }
 
 static void librbd_release(struct job *base)
@@ -467,7 +465,7 @@ int32_t engine_librbd_clone(struct connection *connection, const struct clone_re
     int result;
 
     *outcome = (struct clone_outcome){ .reason = VTCLONE_REASON_RADOS_ERROR };
-    if (atomic_load(&late_jobs) >= LATE_MAX)
+    if (atomic_load(connection_late_threads(connection)) >= LATE_MAX)
         return error_set_errno(err, VTCLONE_E_RADOS, EBUSY, "clone to %s/%s: %d earlier clones still wait for the cluster",
                                request->backend->pool, request->volume, LATE_MAX);
     job = job_new(connection, request);
@@ -475,7 +473,7 @@ int32_t engine_librbd_clone(struct connection *connection, const struct clone_re
         return error_nomem(err, "a clone");
     result = job_run(&job->job, request->deadline);
     if (result == ETIMEDOUT) {
-        atomic_fetch_add(&late_jobs, 1);
+        atomic_fetch_add(connection_late_threads(connection), 1);
         return timed_out(request, outcome, err);
     }
     if (result != 0) {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define SLOTS 64
-#define KEEP_MS 5000
+#define KEEP_MS 30000
 #define KEY_SIZE 512
 
 struct slot {

@@ -1,7 +1,7 @@
 /*
- * parent.h - what the librbd engine knows of a parent snapshot, kept with the connection for a few seconds: a storm of
- * clones from one image asks for it once. Never trusted for the clone itself: librbd reads the parent again, and the
- * engine compares what the child is attached to with these facts.
+ * parent.h - what the librbd engine knows of a parent snapshot, kept with the connection for half a minute: a storm of
+ * clones from one image asks for it once. Never trusted for the clone itself: librbd reads the parent again, the engine
+ * compares what the child is attached to with these facts, and a failure is tried again with fresh ones.
  */
 #ifndef VTCLONE_PARENT_H
 #define VTCLONE_PARENT_H

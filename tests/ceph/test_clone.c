@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define OTHER "7d0e8f6c-2b8e-4c44-9a43-6f1f4f6a2b11" /* an image id that nothing has */
 
@@ -418,6 +419,31 @@ static void wrong_arguments_are_refused_before_anything_is_asked(void **state)
     vtclone_decision_free(miss);
 }
 
+static void debug_lines_go_to_the_descriptor_that_was_given(void **state)
+{
+    vtclone_decision *decision = decide_image(&lab, site);
+    char text[4000];
+    int ends[2];
+    vtclone *own;
+    ssize_t len;
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    own = handle_open(&(vtclone_options){ .size = sizeof(vtclone_options), .debug_fd = ends[1] });
+    clone_ok(own, decision, "volume-1", 1, false);
+    clone_fails(own, decision, "volume-1", 2, VTCLONE_E_EXISTS, "File exists");
+    vtclone_free(own);
+    close(ends[1]);
+    len = read(ends[0], text, sizeof(text) - 1);
+    close(ends[0]);
+    assert_true(len > 0);
+    text[len] = '\0';
+    assert_non_null(strstr(text, "to volumes/volume-1: done"));
+    assert_non_null(strstr(text, "VTCLONE_E_EXISTS"));
+    assert_int_equal(text[len - 1], '\n');
+    vtclone_decision_free(decision);
+}
+
 /* ---- clone v1: the second cluster ---- */
 
 static void clone_v1_works_from_a_protected_snapshot_and_says_what_it_wants(void **state)
@@ -464,6 +490,7 @@ int main(void)
         cmocka_unit_test_setup(a_pool_that_the_user_may_not_write_fails_and_stays_empty, set_up),
         cmocka_unit_test_setup(a_pool_that_is_not_there_is_named, set_up),
         cmocka_unit_test_setup(wrong_arguments_are_refused_before_anything_is_asked, set_up),
+        cmocka_unit_test_setup(debug_lines_go_to_the_descriptor_that_was_given, set_up),
         cmocka_unit_test_setup(clone_v1_works_from_a_protected_snapshot_and_says_what_it_wants, set_up),
     };
 
