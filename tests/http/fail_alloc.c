@@ -33,7 +33,7 @@ static int fails(const void *caller)
         void *handle = dlopen("libvtclone.so.1", RTLD_LAZY | RTLD_NOLOAD);
         library = handle != NULL ? dlsym(handle, "vtclone_abi") : NULL;
     }
-    ours = (const char *)caller > library - (1 << 20) && (const char *)caller < library + (1 << 20) &&
+    ours = library != NULL && (const char *)caller > library - (1 << 20) && (const char *)caller < library + (1 << 20) &&
            dladdr(caller, &where) != 0 && where.dli_fname != NULL && strstr(where.dli_fname, "libvtclone") != NULL;
     inside = 0;
     if (!ours || atomic_fetch_add(&count, 1) + 1 != atoi(at))

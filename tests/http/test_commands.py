@@ -8,7 +8,8 @@ import time
 
 from clouds import IMAGE, NEW_VOLUME, PASSWORD, TOKEN, VOLUME, image
 from scripted import Answer
-from test_cloud import CINDER, Copying, Making, PATH
+from test_copy import Copying
+from test_volumes import CINDER, Making, PATH
 
 
 def start(server, *arguments, **options):

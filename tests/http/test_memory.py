@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from clouds import IMAGE, PASSWORD
-from test_cloud import Copying, Making
+from test_copy import Copying
+from test_volumes import Making
 
 HERE = pathlib.Path(__file__).resolve().parent
 
