@@ -158,12 +158,41 @@ typedef struct vtclone_backend_info {
     const char *ceph_conf;
     const char *cluster;
     const char *store;
+    const char *derived_from; /* where a live site has it from */
 } vtclone_backend_info;
 
 /* Number of backends, and the index-th of them in the site's order. VTCLONE_E_INVALID beyond the end. */
 VTCLONE_API size_t vtclone_site_backend_count(const vtclone_site *site);
 VTCLONE_API int32_t vtclone_site_backend(const vtclone_site *site, size_t index, vtclone_backend_info *out,
                                          vtclone_error *err);
+
+/* The same for stores and for volume types. */
+typedef struct vtclone_store_info {
+    size_t size; /* in: sizeof(vtclone_store_info) */
+    const char *id;
+    const char *type;        /* "rbd", "cinder", "swift", ... */
+    const char *volume_type; /* cinder: the type of its image volumes */
+    const char *fsid;        /* rbd */
+    const char *pool;        /* rbd */
+    const char *derived_from;
+} vtclone_store_info;
+
+typedef struct vtclone_type_info {
+    size_t size; /* in: sizeof(vtclone_type_info) */
+    const char *name;
+    const char *backend_name; /* extra spec volume_backend_name; NULL: every backend serves the type */
+    const char *store_id;     /* extra spec image_service:store_id */
+    const char *derived_from;
+} vtclone_type_info;
+
+VTCLONE_API size_t vtclone_site_store_count(const vtclone_site *site);
+VTCLONE_API int32_t vtclone_site_store(const vtclone_site *site, size_t index, vtclone_store_info *out,
+                                       vtclone_error *err);
+VTCLONE_API size_t vtclone_site_type_count(const vtclone_site *site);
+VTCLONE_API int32_t vtclone_site_type(const vtclone_site *site, size_t index, vtclone_type_info *out,
+                                      vtclone_error *err);
+/* 1 where the backend serves the type (both by index), 0 where not or where there is none of that index. */
+VTCLONE_API int32_t vtclone_site_serves(const vtclone_site *site, size_t backend, size_t type);
 
 /* ---- resolution: pure; no network, no clock, the same answer for the same input ---- */
 
@@ -277,6 +306,176 @@ typedef struct vtclone_clone_options {
 VTCLONE_API int32_t vtclone_clone(vtclone *handle, const vtclone_decision *decision, const char *volume,
                                   int64_t size_gib, const vtclone_clone_options *options, vtclone_decision **out,
                                   vtclone_error *err);
+
+/* Which engine VTCLONE_ENGINE_AUTO uses on the backend (an rbd one, by its host) for clones of images in parent_pool, and
+ * why: the answer that vtclone_clone() would act upon, found in the same way, so that the first call of a process makes
+ * and removes two scratch clones. image is one to try it on, with its snapshot `snap`; NULL: any that has one.
+ * VTCLONE_E_MISS: there is none. Blocks up to the handle's clone_timeout_ms. *json, freed with vtclone_string_free():
+ * {"backend", "parent", "target_pool", "engine": "direct"|"librbd", "reason", "certified": bool, "osd_releases": text or
+ * null, "tested_release": bool, "elapsed_ms"}. */
+VTCLONE_API int32_t vtclone_certify(vtclone *handle, const vtclone_site *site, const char *backend,
+                                    const char *parent_pool, const char *image, char **json, vtclone_error *err);
+
+/* ---- live services: Keystone, Glance and Cinder over HTTP ---- */
+
+/*
+ * A cloud: credentials, endpoints, kept connections, and what was learned from the services (token, catalogue, site,
+ * image volumes), each for its time. Every call below may block up to its deadline: call them off an event loop. Nothing is
+ * connected before the first of them, and a child after fork() gets VTCLONE_E_FORKED.
+ * Service failures are VTCLONE_E_KEYSTONE, _GLANCE, _CINDER; a passed deadline is VTCLONE_E_TIMEOUT. No message holds
+ * a token or password.
+ */
+typedef struct vtclone_cloud vtclone_cloud;
+
+/* Zero-initialise, set size, then what is known; strings are copied by vtclone_cloud_open(). There are three ways in:
+ *  - auth_url with a password (user and project) or an application credential: tokens are fetched and renewed;
+ *  - auth_url with a token: its catalogue is read, it is not renewed;
+ *  - token, image_endpoint and volume_endpoint without auth_url: Keystone is never asked. */
+typedef struct vtclone_cloud_options {
+    size_t size; /* sizeof(vtclone_cloud_options) */
+    const char *auth_url;
+    const char *username; /* with user_domain_*, or user_id alone */
+    const char *user_id;
+    const char *user_domain_name;
+    const char *user_domain_id;
+    const char *password;
+    const char *project_name; /* with project_domain_*, or project_id alone */
+    const char *project_id;
+    const char *project_domain_name;
+    const char *project_domain_id;
+    const char *application_credential_id; /* or its name, with the user */
+    const char *application_credential_name;
+    const char *application_credential_secret;
+    const char *token;
+    const char *region;          /* NULL: any */
+    const char *interface_name;  /* "public" (NULL), "internal" or "admin" */
+    const char *image_endpoint;  /* instead of the catalogue's */
+    const char *volume_endpoint; /* with /v3, and the project where the service wants it */
+    const char *ca_file;         /* PEM; NULL: the system's */
+    int32_t insecure;            /* 1: TLS is not verified; whoever sets it should warn */
+    int32_t debug_fd;            /* 0: none; else one line per request, without headers and bodies */
+    uint32_t connect_timeout_ms; /* to reach a server; default 10,000 */
+    uint32_t call_timeout_ms;    /* one attempt of one request; default 60,000 */
+    uint32_t timeout_ms;         /* one whole call of this library, where it has no time-out of its own; 120,000 */
+    uint32_t site_ttl_ms;        /* stores, backends, types are asked for again after this; default 60,000 */
+    uint32_t volume_ttl_ms;      /* the same for image volumes; default 15,000; UINT32_MAX: always ask */
+    const char *site;            /* a site document whose entries win over the live ones of the same id, host or name */
+    size_t site_len;             /* its length in bytes */
+} vtclone_cloud_options;
+
+/* Fills options (size set, the rest zero) from OS_AUTH_URL, OS_USERNAME, OS_PASSWORD, OS_PROJECT_NAME, ..., OS_TOKEN,
+ * OS_APPLICATION_CREDENTIAL_*, OS_REGION_NAME, OS_INTERFACE, OS_CACERT, OS_INSECURE, OS_IMAGE_ENDPOINT_OVERRIDE and
+ * OS_VOLUME_ENDPOINT_OVERRIDE (or OS_BLOCK_STORAGE_...). The strings belong to the environment. An empty variable counts
+ * as not set. VTCLONE_E_INVALID names what is missing. */
+VTCLONE_API int32_t vtclone_cloud_options_from_env(vtclone_cloud_options *options, vtclone_error *err);
+
+VTCLONE_API int32_t vtclone_cloud_open(const vtclone_cloud_options *options, vtclone_cloud **out, vtclone_error *err);
+/* In a child after fork() it only wipes the secrets: the connections are the parent's, and its memory is given up. */
+VTCLONE_API void vtclone_cloud_free(vtclone_cloud *cloud);
+
+/* Counters since the cloud was opened. */
+typedef struct vtclone_cloud_stats {
+    size_t size;       /* in: sizeof(vtclone_cloud_stats) */
+    uint64_t requests; /* HTTP requests sent, repetitions included */
+    uint64_t connects; /* connections made for them */
+    uint64_t retries;  /* repetitions */
+    uint64_t tokens;   /* tokens fetched */
+    uint64_t copies;   /* copies that Glance accepted from this cloud */
+} vtclone_cloud_stats;
+
+VTCLONE_API int32_t vtclone_cloud_get_stats(vtclone_cloud *cloud, vtclone_cloud_stats *out, vtclone_error *err);
+
+/* The live site (see vtclone_site_parse): stores from Glance, backends and types from Cinder, options.site over them.
+ * A list that the services refuse to this user is taken from options.site alone. The caller frees *out. */
+VTCLONE_API int32_t vtclone_cloud_site(vtclone_cloud *cloud, vtclone_site **out, vtclone_error *err);
+/* The same as a site document, each entry with a key "derived_from" that says where it is from. NUL-terminated; *len
+ * (may be NULL) without the NUL. Free with vtclone_string_free(). */
+VTCLONE_API int32_t vtclone_cloud_site_json(vtclone_cloud *cloud, char **out, size_t *len, vtclone_error *err);
+
+/* Glance's JSON of the image, fetched with user_token (NULL: the cloud's own), with its locations where Glance gives
+ * them to the cloud's credentials. 403 and 404 to user_token end it, whatever others may see: VTCLONE_E_GLANCE. */
+VTCLONE_API int32_t vtclone_cloud_image(vtclone_cloud *cloud, const char *image_id, const char *user_token,
+                                        char **out, size_t *len, vtclone_error *err);
+
+/* vtclone_resolve() with the image, the image volumes (unless options has some) and the site (unless given) from the
+ * services. options->project_id NULL: the project of the cloud's own token, where it is known. */
+VTCLONE_API int32_t vtclone_cloud_resolve(vtclone_cloud *cloud, const vtclone_site *site, const char *image_id,
+                                          const char *user_token, const vtclone_resolve_options *options,
+                                          vtclone_decision **out, vtclone_error *err);
+
+/* ---- copy on demand ---- */
+
+/* How a copy gets on. Another thread may read it during the call with atomic loads; bytes are those of the task that
+ * Glance shows, 0 where it shows none. */
+typedef struct vtclone_copy_progress {
+    int64_t copied_bytes;
+    int64_t total_bytes;   /* size of the image */
+    int32_t state;         /* enum vtclone_copy_state */
+    int32_t reserved;
+} vtclone_copy_progress;
+
+enum vtclone_copy_state {
+    VTCLONE_COPY_ASKING = 0,  /* looking at the image, or asking Glance */
+    VTCLONE_COPY_WAITING = 1, /* another import of the image, of whomever, has to end first */
+    VTCLONE_COPY_RUNNING = 2,
+    VTCLONE_COPY_DONE = 3,
+};
+
+/* Zero-initialise, set size; 0 means the default. */
+typedef struct vtclone_copy_options {
+    size_t size;                     /* sizeof(vtclone_copy_options) */
+    uint32_t timeout_ms;             /* the whole call; default 3,600,000 */
+    int32_t no_wait;                 /* 1: return when Glance has accepted the copy, or is already making it */
+    int32_t cancel_fd;               /* 0: none; else the call ends, soon after this becomes readable, with
+                                        VTCLONE_E_CANCELLED; a copy that runs in Glance goes on there */
+    const char *user_token;          /* whose right to see the image counts; NULL: the cloud's own */
+    vtclone_copy_progress *progress; /* or NULL; the caller's, written during the call */
+} vtclone_copy_options;
+
+/* What became of it. */
+typedef struct vtclone_copy_result {
+    size_t size;      /* in: sizeof(vtclone_copy_result) */
+    int32_t started;  /* 1: this call started a copy; 0: all was there, or another caller or process copied */
+    int32_t complete; /* 1: the image is in all the stores now; 0: no_wait, and it is not yet */
+    int64_t image_bytes;
+} vtclone_copy_result;
+
+/* Brings the image into each of the stores, by the cloud's credential. Calls of one cloud for the same image join one
+ * copy; one by somebody else is waited for; an image that is there already is success. VTCLONE_E_COPY_FAILED says which
+ * store and why. out may be NULL. */
+VTCLONE_API int32_t vtclone_cloud_copy(vtclone_cloud *cloud, const char *image_id, const char *const *stores,
+                                       size_t store_count, const vtclone_copy_options *options,
+                                       vtclone_copy_result *out, vtclone_error *err);
+
+/* vtclone_cloud_resolve(), and where that is a miss that a copy mends: a copy into the store of the backend (its own,
+ * else its type's, else one of its cluster), and the decision after it. A miss that no copy mends is returned as it is.
+ * Of two user tokens, user_token counts. */
+VTCLONE_API int32_t vtclone_cloud_resolve_or_copy(vtclone_cloud *cloud, const vtclone_site *site, const char *image_id,
+                                                  const char *user_token, const vtclone_resolve_options *options,
+                                                  const vtclone_copy_options *copy, vtclone_decision **out,
+                                                  vtclone_error *err);
+
+/* ---- a volume by Cinder's API ---- */
+
+/* Zero-initialise, set size; 0 means the default. */
+typedef struct vtclone_volume_options {
+    size_t size;                   /* sizeof(vtclone_volume_options) */
+    const char *volume_type;       /* NULL: the decision's */
+    const char *availability_zone; /* NULL: the image volume's */
+    uint32_t timeout_ms;           /* until it is available; default 600,000 */
+    int32_t cancel_fd;             /* as in vtclone_copy_options; what was begun is removed */
+} vtclone_volume_options;
+
+/* Makes a volume by Cinder's API from the image volume of a decision whose method is "cinder-clone" (of another:
+ * VTCLONE_E_UNSUPPORTED), in the project of the cloud's credential: the image volume as source, the type, the size, and
+ * the image's metadata so that it boots; waits until it is available. If one candidate fails, the next of the same
+ * backend is tried; *out is a new decision that says what was tried and made. What failed is deleted. */
+VTCLONE_API int32_t vtclone_cloud_clone_volume(vtclone_cloud *cloud, const vtclone_decision *decision, const char *name,
+                                               int64_t size_gib, const vtclone_volume_options *options,
+                                               vtclone_decision **out, vtclone_error *err);
+
+/* Cinder's id of the volume that vtclone_cloud_clone_volume() made; NULL in any other decision. */
+VTCLONE_API const char *vtclone_decision_volume_id(const vtclone_decision *decision);
 
 #ifdef __cplusplus
 }
