@@ -141,8 +141,8 @@ class Luns:
         return zapi.iterate("lun-info", [{
             "path": path, "vserver": self._array.svm, "volume": path.split("/")[2], "qtree": "", "size": lun["size"],
             "multiprotocol-type": lun["ostype"], "is-space-reservation-enabled": lun["space-reserved"],
-            "uuid": lun["uuid"], "block-size": 512, "online": True, "is-space-alloc-enabled": False} for path, lun in sorted(self._luns.items())],
-            arguments)
+            "uuid": lun["uuid"], "block-size": 512, "online": True, "is-space-alloc-enabled": False}
+            for path, lun in sorted(self._luns.items())], arguments)
 
     def _set(self, attribute, argument):
         def work(arguments):
