@@ -121,7 +121,11 @@ def _start(facts, ceph_options, use_cache, say):
                 start_daemon(facts, "keystone")
         rabbit.wait(state, facts["ports"], broker)
         say("keystone, rabbitmq")
-        list(pool.map(lambda daemon: start_daemon(facts, daemon), ("cinder-scheduler", "cinder-api", "glance-api")))
+        scheduler = pool.submit(start_daemon, facts, "cinder-scheduler")
+        # its cinder stores ask cinder-api as it starts: on a slow machine it gave up where that was not there yet
+        for daemon in ("cinder-api", "glance-api"):
+            start_daemon(facts, daemon)
+        scheduler.result()
         say("glance-api, cinder-api, cinder-scheduler")
         types = pool.submit(oscloud.create_types, facts)
         start_daemon(facts, "cinder-volume")
