@@ -23,6 +23,21 @@ def many(lab, count, volume_type, image):
         return list(pool.map(lambda _: lab.volume(volume_type, image), range(count)))
 
 
+def give_up_what_cinder_lost(lab, volumes, seconds):
+    """cinder-volume takes a request from the queue before it notes that it works on it: one that died between the two
+    leaves a volume in creating for ever, with any manager. An administrator resets those; none of ours may be among
+    them."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and "creating" in lab.statuses(volumes).values():
+        time.sleep(0.5)
+    lost = [volume for volume, status in lab.statuses(volumes).items() if status == "creating"]
+    log = lab.log()
+    for volume in lost:
+        assert "Volume %s: being created" % volume not in log
+        lab.admin("POST", "volumev3", "/volumes/%s/action" % volume, {"os-reset_status": {"status": "error"}})
+    return lost
+
+
 def test_a_killed_cinder_volume_leaves_volumes_that_work_or_can_be_deleted_and_no_orphan(lab, everywhere):
     lab.settle("cinder-volume", "DEFAULT.volume_manager=" + osworld.MANAGER)
     before = lab.rbd_images("volumes")
@@ -36,8 +51,10 @@ def test_a_killed_cinder_volume_leaves_volumes_that_work_or_can_be_deleted_and_n
     killed_at = len(lab.rbd_images("volumes") - before)
     assert killed_at < 50
     lab.start("cinder-volume")
-    found = lab.wait(*volumes, seconds=180)
+    never_begun = give_up_what_cinder_lost(lab, volumes, seconds=45)
+    found = lab.wait(*volumes, seconds=60)
     assert len(found) == 50 and "available" in found.values()
+    assert len(never_begun) < 10 and all(found[volume] == "error" for volume in never_begun)
     images = {"volume-" + volume for volume, status in found.items() if status == "available"}
     assert images <= lab.rbd_images("volumes") - before
     for volume in [volume for volume, status in found.items() if status == "available"][:3]:
