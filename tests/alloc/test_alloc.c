@@ -27,6 +27,7 @@ int32_t __wrap_call_sleep(const struct call *call, uint32_t ms, const char *what
 
 static atomic_long countdown = -1; /* allocations until one fails; negative: none does */
 static atomic_bool failed;
+static atomic_size_t allocated; /* bytes asked for; what is freed is not taken off */
 
 static bool fails(void)
 {
@@ -40,16 +41,19 @@ static bool fails(void)
 
 void *__wrap_malloc(size_t size)
 {
+    atomic_fetch_add(&allocated, size);
     return fails() ? NULL : __real_malloc(size);
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
+    atomic_fetch_add(&allocated, count * size);
     return fails() ? NULL : __real_calloc(count, size);
 }
 
 void *__wrap_realloc(void *old, size_t size)
 {
+    atomic_fetch_add(&allocated, size);
     return fails() ? NULL : __real_realloc(old, size);
 }
 
@@ -328,9 +332,25 @@ EACH_ALLOCATION(fetch_an_image)
 EACH_ALLOCATION(resolve_live)
 EACH_ALLOCATION(copy_what_is_there)
 
+static void one_resolve_of_three_locations_allocates_no_more_than_64_kib(void **state)
+{
+    (void)state;
+    vtclone_site *site;
+    vtclone_decision *decision;
+
+    assert_int_equal(vtclone_site_parse(site_json, strlen(site_json), &site, NULL), VTCLONE_OK);
+    atomic_store(&allocated, 0);
+    assert_int_equal(vtclone_resolve(site, image_json, strlen(image_json), &options, &decision, NULL), VTCLONE_OK);
+    assert_in_range(atomic_load(&allocated), 1024, 65536);
+    assert_int_equal(vtclone_decision_candidate_count(decision), 6);
+    vtclone_decision_free(decision);
+    vtclone_site_free(site);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_resolve_of_three_locations_allocates_no_more_than_64_kib),
         cmocka_unit_test(each_allocation_of_parse_a_site), cmocka_unit_test(each_allocation_of_resolve),
         cmocka_unit_test(each_allocation_of_write_json), cmocka_unit_test(each_allocation_of_open_a_handle),
         cmocka_unit_test(each_allocation_of_open_a_cloud), cmocka_unit_test(each_allocation_of_write_the_live_site),
