@@ -4,6 +4,7 @@
 #include "direct_facts.h"
 
 #include "direct_read.h"
+#include "parent.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -62,22 +63,6 @@ void direct_parent_drop(struct direct_parent *parent)
 
 /* ---- parents ---- */
 
-/* 0: too long to keep. */
-static size_t make_key(char key[KEY_SIZE], const char *pool, const char *image, const char *snap)
-{
-    const char *const parts[] = { pool, image, snap };
-    size_t len = 0;
-
-    for (size_t i = 0; i < 3; i++) {
-        size_t size = strlen(parts[i]) + 1;
-        if (size > KEY_SIZE - len)
-            return 0;
-        memcpy(key + len, parts[i], size);
-        len += size;
-    }
-    return len;
-}
-
 static struct direct_parent *find_parent(struct direct_cache *cache, const char *key, size_t len)
 {
     struct direct_parent *found = NULL;
@@ -125,7 +110,7 @@ int direct_parent_get(struct direct_cache *cache, rados_ioctx_t ioctx, const cha
                       const char **what)
 {
     char key[KEY_SIZE];
-    size_t len = make_key(key, pool, image, snap);
+    size_t len = parent_key(key, sizeof(key), pool, image, snap);
     struct direct_parent *parent = *cached && len != 0 ? find_parent(cache, key, len) : NULL;
     int result;
 

@@ -46,15 +46,14 @@ void parent_cache_free(struct parent_cache *cache)
     free(cache);
 }
 
-/* 0: too long to keep. */
-static size_t make_key(char key[KEY_SIZE], const char *pool, const char *image, const char *snap)
+size_t parent_key(char *key, size_t room, const char *pool, const char *image, const char *snap)
 {
     const char *const parts[] = { pool, image, snap };
     size_t len = 0;
 
     for (size_t i = 0; i < 3; i++) {
         size_t size = strlen(parts[i]) + 1;
-        if (size > KEY_SIZE - len)
+        if (size > room - len)
             return 0;
         memcpy(key + len, parts[i], size);
         len += size;
@@ -93,7 +92,7 @@ bool parent_cache_find(struct parent_cache *cache, const char *pool, const char 
                        struct deadline deadline, struct parent_facts *out)
 {
     char key[KEY_SIZE];
-    size_t len = make_key(key, pool, image, snap);
+    size_t len = parent_key(key, sizeof(key), pool, image, snap);
     struct slot *slot;
     bool known = false;
 
@@ -120,7 +119,7 @@ void parent_cache_store(struct parent_cache *cache, const char *pool, const char
                         const struct parent_facts *facts)
 {
     char key[KEY_SIZE];
-    size_t len = make_key(key, pool, image, snap);
+    size_t len = parent_key(key, sizeof(key), pool, image, snap);
     struct slot *slot;
 
     if (len == 0)
@@ -140,7 +139,7 @@ void parent_cache_store(struct parent_cache *cache, const char *pool, const char
 void parent_cache_forget(struct parent_cache *cache, const char *pool, const char *image, const char *snap)
 {
     char key[KEY_SIZE];
-    size_t len = make_key(key, pool, image, snap);
+    size_t len = parent_key(key, sizeof(key), pool, image, snap);
     struct slot *slot;
 
     if (len == 0)

@@ -10,6 +10,7 @@
 #include "vtclone.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define IMAGE_ID_SIZE 64
@@ -22,6 +23,10 @@ struct parent_facts {
     uint64_t stripe_unit;
     bool is_protected;
 };
+
+/* Writes what a cache finds a parent by into key, of room bytes: pool, image and snapshot, each with its NUL. Returns its
+ * length; 0: too long to keep. */
+size_t parent_key(char *key, size_t room, const char *pool, const char *image, const char *snap);
 
 struct parent_cache;
 
