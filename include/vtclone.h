@@ -233,6 +233,15 @@ VTCLONE_API int32_t vtclone_decision_location_index(const vtclone_decision *deci
 VTCLONE_API int32_t vtclone_decision_unpaired(const vtclone_decision *decision);
 /* One sentence for the whole decision; belongs to it. */
 VTCLONE_API const char *vtclone_decision_detail(const vtclone_decision *decision);
+VTCLONE_API const char *vtclone_decision_image_id(const vtclone_decision *decision);
+/* The store whose copy serves the backend (the chosen one; of a miss the first of which something says): the backend's own,
+ * else the type's, else the cinder store of the type or the rbd store on the backend's cluster (of several the first by
+ * name). NULL: nothing says. */
+VTCLONE_API const char *vtclone_decision_wanted_store(const vtclone_decision *decision);
+/* The same store, where the decision is a miss that a copy into it would mend; else NULL. */
+VTCLONE_API const char *vtclone_decision_copy_store(const vtclone_decision *decision);
+/* Who made the volume, in a decision that says what was made: "librbd", "direct" or "cinder"; else NULL. */
+VTCLONE_API const char *vtclone_decision_engine(const vtclone_decision *decision);
 
 /* One location tried against one backend. Strings belong to the decision; store is NULL where it is not known. */
 typedef struct vtclone_candidate_info {

@@ -273,53 +273,6 @@ int32_t vtclone_cloud_copy(vtclone_cloud *cloud, const char *image_id, const cha
 
 /* ---- resolve or copy ---- */
 
-/* Whether a copy into the right store can mend a miss for this reason. What is wrong with the image stays wrong, and an
- * image with a location that is not its own is not to be spread. */
-static bool mendable(const vtclone_decision *decision)
-{
-    switch (decision->reason) {
-    case VTCLONE_REASON_OTHER_CLUSTER:
-    case VTCLONE_REASON_STORE_NOT_FOR_BACKEND:
-    case VTCLONE_REASON_UNKNOWN_STORE:
-    case VTCLONE_REASON_UNKNOWN_SCHEME:
-    case VTCLONE_REASON_VOLUME_NOT_FOUND:
-    case VTCLONE_REASON_VOLUME_NOT_READY:
-    case VTCLONE_REASON_SNAPSHOT_MISSING:
-    case VTCLONE_REASON_COPY_IN_PROGRESS:
-    case VTCLONE_REASON_COPY_FAILED:
-        return decision->backend_count != 0 && !decision->unpaired;
-    default:
-        return false;
-    }
-}
-
-/* The store that serves the backend: its own, else its type's, else an rbd store of its cluster. */
-static const char *store_for(const vtclone_site *site, const struct backend *backend, const char *type_name)
-{
-    const struct volume_type *type = type_name != NULL ? site_find_type(site, type_name) : NULL;
-
-    if (backend->store != NULL)
-        return backend->store;
-    if (type != NULL && type->store_id != NULL)
-        return type->store_id;
-    for (size_t i = 0; i < site->store_count && backend->type == BACKEND_RBD; i++)
-        if (site->stores[i].type == STORE_RBD && site->stores[i].fsid != NULL &&
-            strcmp(site->stores[i].fsid, backend->fsid) == 0)
-            return site->stores[i].id;
-    return NULL;
-}
-
-/* Whether a location of the image is in the store already: then a copy there changes nothing. */
-static bool is_in(const vtclone_decision *decision, const char *store)
-{
-    const struct backend_result *result = &decision->backends[0];
-
-    for (size_t i = 0; i < decision->location_count; i++)
-        if (result->candidates[i].store != NULL && strcmp(result->candidates[i].store, store) == 0)
-            return true;
-    return false;
-}
-
 int32_t vtclone_cloud_resolve_or_copy(vtclone_cloud *cloud, const vtclone_site *site, const char *image_id,
                                       const char *user_token, const vtclone_resolve_options *options,
                                       const vtclone_copy_options *copy, vtclone_decision **out, vtclone_error *err)
@@ -348,8 +301,8 @@ int32_t vtclone_cloud_resolve_or_copy(vtclone_cloud *cloud, const vtclone_site *
     rc = cloud_resolve(cloud, &call, site, image_id, user_token, &wanted, &first, err);
     if (rc != VTCLONE_OK)
         return rc;
-    const char *store = mendable(first) ? store_for(first->site, first->backends[0].backend, wanted.volume_type) : NULL;
-    if (store == NULL || is_in(first, store)) {
+    const char *store = vtclone_decision_copy_store(first);
+    if (store == NULL) {
         *out = first;
         return VTCLONE_OK;
     }

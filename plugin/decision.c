@@ -213,6 +213,16 @@ const char *vtclone_decision_detail(const vtclone_decision *decision)
     return decision == NULL ? NULL : decision->detail;
 }
 
+const char *vtclone_decision_image_id(const vtclone_decision *decision)
+{
+    return decision == NULL ? NULL : decision->image_id;
+}
+
+const char *vtclone_decision_engine(const vtclone_decision *decision)
+{
+    return decision == NULL ? NULL : decision->clone.engine;
+}
+
 size_t vtclone_decision_candidate_count(const vtclone_decision *decision)
 {
     return decision == NULL ? 0 : decision->backend_count * decision->location_count;

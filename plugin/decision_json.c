@@ -95,6 +95,7 @@ static void write_decision(struct json_writer *json, const vtclone_decision *dec
     json_key(json, "unpaired");
     json_boolean(json, decision->unpaired);
     json_pair_int(json, "min_size_gib", decision->min_size_gib);
+    json_pair(json, "copy_store", vtclone_decision_copy_store(decision));
     if (decision->clone.volume != NULL)
         write_clone(json, &decision->clone);
     json_key(json, "backends");

@@ -2,6 +2,7 @@
  * resolve.c - vtclone_resolve(): reads the documents, makes every location a candidate for every backend that serves
  * the type, lets the rules judge each (rules.c) and concludes. Pure: no network, no clock.
  */
+#include "copy_target.h"
 #include "decision.h"
 #include "error.h"
 #include "image.h"
@@ -107,18 +108,11 @@ static int32_t judge_backend(vtclone_decision *decision, const struct request *r
     return VTCLONE_OK;
 }
 
-/* The store that should hold the copy for this backend: its own, else the type's. */
-static const char *wanted_store(const struct request *request, const struct backend *backend)
-{
-    if (backend->store != NULL)
-        return backend->store;
-    return request->type == NULL ? NULL : request->type->store_id;
-}
-
 /* Where nothing passes, a copy that Glance is making, or failed to make, says more than where the others are. */
 static void judge_copies(const struct request *request, struct backend_result *result)
 {
-    const char *store = wanted_store(request, result->backend);
+    const bool any = request->image->importing != NULL || request->image->failed != NULL;
+    const char *store = any ? copy_target(request->site, result->backend, request->type) : NULL;
 
     if (store == NULL)
         return;

@@ -1,7 +1,7 @@
 """What the configured driver says of its backend, in the words of a site file. No option of ours repeats it."""
 
 import json
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from vtclone_cinder import threads
 
@@ -95,19 +95,3 @@ class BackendFacts:
         """rados_connect_timeout in seconds, 0 where it is not positive."""
         value = _option(self._driver, "rados_connect_timeout") if self.rbd else None
         return float(value) if isinstance(value, (int, float)) and value > 0 else 0.0
-
-
-def copy_target(backend: Dict[str, Any], type_name: Optional[str], type_store: Optional[str],
-                stores: List[Dict[str, Any]]) -> Optional[str]:
-    """The store whose copy would serve the backend: the backend's own, else the type's, else what the stores say."""
-    if backend.get("store") or type_store:
-        return backend.get("store") or type_store
-    for store in stores:
-        if store["type"] == "cinder" and type_name and store.get("volume_type") == type_name:
-            return store["id"]
-    if backend["type"] == "rbd":
-        beside = [store["id"] for store in stores if store["type"] == "rbd" and
-                  store.get("fsid", backend["fsid"]) == backend["fsid"]]
-        if len(beside) == 1:
-            return beside[0]
-    return None

@@ -32,11 +32,6 @@ LOG = logging.getLogger(__name__)
 
 Result = Tuple[Optional[Dict[str, Any]], bool]
 
-#: Reasons of a miss that a copy in the right store can mend. The others are about the image itself.
-_COPY_HELPS = frozenset(["NO_LOCATIONS", "LOCATIONS_HIDDEN", "UNKNOWN_SCHEME", "UNKNOWN_STORE", "OTHER_CLUSTER",
-                         "SNAPSHOT_MISSING", "STORE_NOT_FOR_BACKEND", "VOLUME_NOT_FOUND", "OWNER_MISMATCH",
-                         "COPY_IN_PROGRESS", "COPY_FAILED"])
-
 #: What an operator does about a miss, by reason.
 _ADVICE = {
     "NOT_RAW": "convert the image to raw",
@@ -68,6 +63,7 @@ class _Request:
         self.volumes: Dict[str, Any] = {}
         self.looked_up: set = set()
         self.site: Optional[Dict[str, Any]] = None
+        self.missed: Optional[vtclone.Decision] = None  # why nothing could be cloned, where no attempt failed
         self.type_name: Optional[str] = None
         self.type_specs: Dict[str, Any] = {}
         try:
@@ -165,7 +161,7 @@ class ImageCloner:
             self._without_stores(request, outcome)
         update = self._try_candidates(request, outcome)
         if update is None and outcome.outcome == outcomes.DECLINED and self._conf.on_miss == "copy" and \
-                outcome.reason in _COPY_HELPS and self._copy(request, outcome):
+                self._copy(request, outcome):
             request.locations = self._service_locations(request.image["id"]) or \
                 self._locations(image_location, request)
             update = self._try_candidates(request, outcome)
@@ -195,8 +191,11 @@ class ImageCloner:
         if self._conf.unpaired == "refuse" and self._broken(request, decision):
             outcome.end(outcomes.REFUSED, decision.reason)
             self._refuse_unpaired(request, decision)
-        reason = failure.reason if failure else decision.reason
-        outcome.end(outcomes.DECLINED, reason, str(failure) if failure else decision.detail)
+        if failure is not None:
+            outcome.end(outcomes.DECLINED, failure.reason, str(failure))
+        else:
+            outcome.end(outcomes.DECLINED, decision.reason, decision.detail)
+            request.missed = decision
         return None
 
     def _broken(self, request: _Request, decision: vtclone.Decision) -> List[Dict[str, Any]]:
@@ -221,7 +220,7 @@ class ImageCloner:
         """A decision. The image volumes are looked up in the database only where they could change it: not where the
         store that is wanted was found without."""
         decision = self._resolve(request)
-        if decision and decision.store == self._wanted_store(request):
+        if decision and decision.store == decision.wanted_store:
             return decision
         return self._resolve(request) if request.load_image_volumes() else decision
 
@@ -255,12 +254,6 @@ class ImageCloner:
                 "backends": [self._facts.backend(request.volume.host or self._host, self._cluster_name)],
                 "volume_types": types}
         return sites.merge(live, content)
-
-    def _wanted_store(self, request: _Request) -> Optional[str]:
-        site = self._site(request)
-        specs = site["volume_types"][0]["extra_specs"] if site["volume_types"] else {}
-        return backend_facts.copy_target(site["backends"][0], request.type_name, specs.get("image_service:store_id"),
-                                         site["stores"])
 
     # ---- locations ----
 
@@ -367,10 +360,17 @@ class ImageCloner:
     # ---- a miss ----
 
     def _copy(self, request: _Request, outcome: outcomes.Outcome) -> bool:
-        store = self._wanted_store(request)
+        """A copy where it mends the miss; whether there is one now. OWNER_MISMATCH: the copy may be one of our own that nobody
+        lived to hand over to the image's owner, which the copier does."""
+        missed = request.missed
+        if missed is None:
+            return False
+        store = missed.wanted_store
         if store is None:
             self._warn_once("on_miss = copy, but nothing says which store is beside this backend: set "
                             "image_service:store_id on the volume types or glance_store_id in extra_capabilities")
+            return False
+        if missed.copy_store is None and missed.reason != "OWNER_MISMATCH":
             return False
         try:
             self._copier.copy(request.image["id"], store)

@@ -69,6 +69,21 @@ class Decision:
         return c.text(self._lib.vtclone_decision_store(self._pointer))
 
     @property
+    def wanted_store(self) -> Optional[str]:
+        """The store whose copy serves the backend; None where nothing says which that is."""
+        return c.text(self._lib.vtclone_decision_wanted_store(self._pointer))
+
+    @property
+    def copy_store(self) -> Optional[str]:
+        """The same store, where this is a miss that a copy into it would mend."""
+        return c.text(self._lib.vtclone_decision_copy_store(self._pointer))
+
+    @property
+    def engine(self) -> Optional[str]:
+        """Who made the volume, in a decision that clone() returned: "librbd" or "direct"."""
+        return c.text(self._lib.vtclone_decision_engine(self._pointer))
+
+    @property
     def detail(self) -> Optional[str]:
         """One sentence for the whole decision."""
         return c.text(self._lib.vtclone_decision_detail(self._pointer))

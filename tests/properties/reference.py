@@ -21,6 +21,9 @@ TELLING = [
     "OTHER_CLUSTER", "UNKNOWN_STORE", "UNKNOWN_SCHEME", "STORE_NOT_FOR_BACKEND",
     "NO_LOCATIONS LOCATIONS_HIDDEN UNKNOWN_VOLUME_TYPE NO_BACKEND",
 ]
+#: Misses that a copy in the wanted store would mend: what is wrong with the image itself stays wrong in each copy.
+MENDED_BY_A_COPY = {"OTHER_CLUSTER", "STORE_NOT_FOR_BACKEND", "UNKNOWN_STORE", "UNKNOWN_SCHEME", "VOLUME_NOT_FOUND",
+                    "VOLUME_NOT_READY", "SNAPSHOT_MISSING", "COPY_IN_PROGRESS", "COPY_FAILED"}
 UNPAIRED = {"NOT_PAIRED", "POOL_NOT_ALLOWED", "BAD_LOCATION"}
 
 
@@ -232,9 +235,27 @@ class Request:
         out.update(method="none", reason=most_telling(reasons))
         return {"best": None, "json": out}
 
+    def wanted_store(self, backend: Json) -> Optional[str]:
+        """The store whose copy serves the backend."""
+        named = backend.get("store") or ((self.type or {}).get("extra_specs") or {}).get("image_service:store_id")
+        stores = self.site.get("stores", [])
+        of_type = [each["id"] for each in stores if each["type"] == "cinder" and self.type is not None and
+                   each.get("volume_type") == self.type["name"]]
+        if named or of_type or backend["type"] != "rbd":
+            return named or min(of_type, default=None)
+        same = [each["id"] for each in stores if each["type"] == "rbd" and each.get("fsid") == backend["fsid"]]
+        silent = [each["id"] for each in stores if each["type"] == "rbd" and each.get("fsid") is None]
+        return min(same, default=silent[0] if len(silent) == 1 else None)
+
+    def copy_store(self, result: Json, backends: List[Json]) -> Optional[str]:
+        """Where a copy would mend the miss."""
+        wanted = next(filter(None, map(self.wanted_store, backends)), None)
+        there = [each["store"] for each in result["backends"][0]["candidates"]]
+        return wanted if result["reason"] in MENDED_BY_A_COPY and not result["unpaired"] and wanted not in there else None
+
     def copies(self, backend: Json) -> List[str]:
         """What Glance is doing about the store that should have the copy."""
-        wanted = backend.get("store") or ((self.type or {}).get("extra_specs") or {}).get("image_service:store_id")
+        wanted = self.wanted_store(backend)
         for name, reason in (("os_glance_importing_to_stores", "COPY_IN_PROGRESS"), ("os_glance_failed_import", "COPY_FAILED")):
             home = self.image if self.image.get(name) is not None else self.image.get("properties") or {}
             stores = [each.strip(" ") for each in (home.get(name) or "").split(",")]
@@ -245,7 +266,7 @@ class Request:
     def resolve(self) -> Json:
         image_reason, locations = self.image_reason(), self.locations()
         out = {"image_id": self.image["id"], "volume_type": self.type_name, "method": "none", "backend": None, "location": None,
-               "backends": [], "min_size_gib": self.smallest_gib(),
+               "backends": [], "min_size_gib": self.smallest_gib(), "copy_store": None,
                "unpaired": any(read_location(each["url"])[0] == "BAD_LOCATION" for each in locations or [])}
         if self.type_name is not None and self.type is None:
             return dict(out, reason="UNKNOWN_VOLUME_TYPE")
@@ -258,7 +279,8 @@ class Request:
         out["unpaired"] |= any(each["reason"] in UNPAIRED for result in results for each in result["json"]["candidates"])
         hits = [each for each in results if each["best"] is not None]
         if not hits:
-            return dict(out, reason=most_telling([each["json"]["reason"] for each in results]))
+            out["reason"] = most_telling([each["json"]["reason"] for each in results])
+            return dict(out, copy_store=self.copy_store(out, backends))
         best = max(hits, key=lambda each: each["best"][0])  # of equal ones the first backend of the site
         chosen = best["json"]["candidates"][best["json"]["order"][0]]
         return dict(out, reason="OK", method=best["json"]["method"], backend=best["json"]["host"],

@@ -151,21 +151,6 @@ def test_a_driver_of_another_kind_is_a_cinder_backend():
         "cluster_name": "cluster@netapp", "clone_across_pools": True}
 
 
-STORES = [{"id": "ceph", "type": "rbd", "pool": "images"}, {"id": "array", "type": "cinder", "volume_type": "gold"}]
-
-
-@pytest.mark.parametrize("backend, type_name, type_store, stores, expected", [
-    ({"type": "rbd", "fsid": "f", "store": "own"}, "gold", "types", STORES, "own"),
-    ({"type": "rbd", "fsid": "f"}, "gold", "types", STORES, "types"),
-    ({"type": "cinder"}, "gold", None, STORES, "array"),
-    ({"type": "rbd", "fsid": "f"}, "silver", None, STORES, "ceph"),
-    ({"type": "rbd", "fsid": "f"}, None, None, [dict(STORES[0], fsid="g")], None),
-    ({"type": "rbd", "fsid": "f"}, None, None, [STORES[0], dict(STORES[0], id="two")], None),
-    ({"type": "cinder"}, "silver", None, STORES, None)])
-def test_the_store_whose_copy_would_serve(backend, type_name, type_store, stores, expected):
-    assert backend_facts.copy_target(backend, type_name, type_store, stores) == expected
-
-
 # ---- copies ----
 
 class Glance:

@@ -201,6 +201,40 @@ def test_a_location_of_another_image_is_reported_as_unpaired(context):
     assert [(found["reason"], found["unpaired"]) for found in decision.candidates()] == [("NOT_PAIRED", True)]
 
 
+STORES = [{"id": "ceph", "type": "rbd", "pool": "images"}, {"id": "array", "type": "cinder", "volume_type": "gold"}]
+
+
+@pytest.mark.parametrize("backend, type_name, type_store, stores, expected", [
+    ({"type": "rbd", "fsid": "f", "store": "own"}, "gold", "types", STORES, "own"),
+    ({"type": "rbd", "fsid": "f"}, "gold", "types", STORES, "types"),
+    ({"type": "cinder"}, "gold", None, STORES, "array"),
+    ({"type": "rbd", "fsid": "f"}, "silver", None, STORES, "ceph"),
+    ({"type": "rbd", "fsid": "f"}, None, None, [dict(STORES[0], fsid="g")], None),
+    ({"type": "rbd", "fsid": "f"}, None, None, [STORES[0], dict(STORES[0], id="two")], None),
+    ({"type": "rbd", "fsid": "f"}, None, None, [STORES[0], dict(STORES[0], id="two", fsid="f")], "two"),
+    ({"type": "cinder"}, "silver", None, STORES, None)])
+def test_the_store_whose_copy_would_serve(backend, type_name, type_store, stores, expected):
+    specs = {"image_service:store_id": type_store} if type_store else {}
+    site = {"stores": stores, "backends": [dict(backend, host="node@b#p", name="b", pool="volumes")],
+            "volume_types": [{"name": type_name, "extra_specs": specs}] if type_name else []}
+    elsewhere = dict(IMAGE, locations=[{"url": "file:///image", "metadata": {"store": "files"}}])
+    with vtclone.Context(site) as made:
+        decision = made.resolve(elsewhere, type_name)
+    assert (decision.wanted_store, decision.copy_store) == (expected, expected)
+
+
+@pytest.mark.parametrize("changes", [{"disk_format": "qcow2"}, {"status": "saving"}, {"locations": []}, {
+    "locations": [{"url": "rbd://%s/images/%s/other" % (FSID, IMAGE_ID), "metadata": {}}]}])
+def test_a_copy_mends_nothing_that_is_wrong_with_the_image(context, changes):
+    decision = context.resolve(dict(IMAGE, **changes), "ceph")
+    assert (decision.method, decision.wanted_store, decision.copy_store) == ("none", "ceph", None)
+
+
+def test_a_hit_needs_no_copy(context):
+    decision = context.resolve(IMAGE, "ceph")
+    assert (decision.store, decision.wanted_store, decision.copy_store) == ("ceph", "ceph", None)
+
+
 def test_candidates_tell_host_location_and_reason(context):
     decision = context.resolve(IMAGE, "ceph")
     found = decision.candidates()
