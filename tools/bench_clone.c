@@ -3,6 +3,7 @@
  * makes the connection (and, with engine auto, the certificate). The volumes are removed afterwards unless --keep.
  */
 #include "bench.h"
+#include "cli_each.h"
 
 #include <pthread.h>
 #include <rbd/librbd.h>
@@ -13,7 +14,6 @@
 #include <time.h>
 
 #define COUNT_MAX 1000000
-#define CONCURRENCY_MAX 1024
 
 static const char usage[] =
     "usage: vtclone-bench clone --site FILE --backend HOST --parent POOL/IMAGE@SNAP --engine auto|librbd|direct\n"
@@ -30,21 +30,23 @@ struct bench {
     vtclone *handle;
     vtclone_decision *decision;
     vtclone_backend_info info;
-    atomic_int_fast64_t next, failed;
+    atomic_int_fast64_t failed;
     double *took_ms;
     pthread_mutex_t lock; /* of first_error */
     vtclone_error first_error;
     rados_ioctx_t ioctx; /* for the removal */
 };
 
-static const char *const engines[] = { "auto", "librbd", "direct" }; /* by enum vtclone_engine */
+static const char *const engines[] = { "auto", "librbd", "direct" }; /* by enum vtclone_engine, for the result */
 
 enum { OPT_PARENT = CLI_OPT_FIRST_OWN, OPT_ENGINE, OPT_COUNT, OPT_CONCURRENCY, OPT_PREFIX, OPT_KEEP };
 
 /* ---- options ---- */
 
-static int32_t take_option(struct bench *bench, int option, const char *value, vtclone_error *err)
+static int32_t take(void *context, int option, const char *value, vtclone_error *err)
 {
+    struct bench *bench = context;
+
     switch (option) {
     case CLI_OPT_SITE:
         bench->site_path = value;
@@ -54,22 +56,15 @@ static int32_t take_option(struct bench *bench, int option, const char *value, v
         return 0;
     case CLI_OPT_SIZE:
         return cli_number(value, "size", 1, VTCLONE_MAX_SIZE_GIB, &bench->size_gib, err);
-    case CLI_OPT_FORMAT:
-        return cli_format(value, &bench->json, err);
     case OPT_PARENT:
         bench->parent = value;
         return 0;
     case OPT_ENGINE:
-        for (int32_t i = 0; i < 3; i++)
-            if (strcmp(value, engines[i]) == 0) {
-                bench->engine = i;
-                return 0;
-            }
-        return cli_fail(err, "--engine: %s is none of auto, librbd, direct", value);
+        return cli_engine(value, &bench->engine, err);
     case OPT_COUNT:
         return cli_number(value, "count", 1, COUNT_MAX, &bench->count, err);
     case OPT_CONCURRENCY:
-        return cli_number(value, "concurrency", 1, CONCURRENCY_MAX, &bench->concurrency, err);
+        return cli_number(value, "concurrency", 1, CLI_EACH_THREADS_MAX, &bench->concurrency, err);
     case OPT_PREFIX:
         bench->prefix = value;
         return 0;
@@ -77,40 +72,15 @@ static int32_t take_option(struct bench *bench, int option, const char *value, v
         bench->keep = true;
         return 0;
     default:
-        return cli_fail(err, "an option is not known or lacks its value");
+        return cli_format(value, &bench->json, err);
     }
 }
 
-static int32_t parse(struct bench *bench, int argc, char **argv, bool *help, vtclone_error *err)
+static int32_t check_options(struct bench *bench, vtclone_error *err)
 {
-    static const struct option options[] = {
-        { "site", required_argument, NULL, CLI_OPT_SITE },
-        { "backend", required_argument, NULL, CLI_OPT_BACKEND },
-        { "size", required_argument, NULL, CLI_OPT_SIZE },
-        { "format", required_argument, NULL, CLI_OPT_FORMAT },
-        { "parent", required_argument, NULL, OPT_PARENT },
-        { "engine", required_argument, NULL, OPT_ENGINE },
-        { "count", required_argument, NULL, OPT_COUNT },
-        { "concurrency", required_argument, NULL, OPT_CONCURRENCY },
-        { "prefix", required_argument, NULL, OPT_PREFIX },
-        { "keep", no_argument, NULL, OPT_KEEP },
-        { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
-    };
-    int32_t code = 0;
-    int option;
-
-    opterr = 0;
-    while (code == 0 && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        *help = *help || option == 'h';
-        if (option != 'h')
-            code = take_option(bench, option, optarg, err);
-    }
-    if (code != 0 || *help)
-        return code;
-    if (optind != argc || bench->site_path == NULL || bench->backend == NULL || bench->parent == NULL ||
-        bench->count == 0 || bench->concurrency == 0 || bench->size_gib == 0)
-        return cli_fail(err, "--site, --backend, --parent, --count, --concurrency and --size are needed, and nothing else");
+    if (bench->site_path == NULL || bench->backend == NULL || bench->parent == NULL || bench->count == 0 ||
+        bench->concurrency == 0 || bench->size_gib == 0)
+        return cli_fail(err, "--site, --backend, --parent, --count, --concurrency and --size are needed");
     if (bench->prefix == NULL) {
         snprintf(bench->prefix_room, sizeof(bench->prefix_room), "bench-%lld", (long long)time(NULL));
         bench->prefix = bench->prefix_room;
@@ -190,48 +160,37 @@ static int32_t clone_one(struct bench *bench, int64_t number, double *took_ms, v
     return code;
 }
 
-static void *clone_worker(void *argument)
+static void clone_number(void *context, int64_t number)
 {
-    struct bench *bench = argument;
+    struct bench *bench = context;
     vtclone_error error;
-    int64_t number;
 
-    while ((number = atomic_fetch_add(&bench->next, 1)) < bench->count) {
-        if (clone_one(bench, number, &bench->took_ms[number], &error) == 0)
-            continue;
-        atomic_fetch_add(&bench->failed, 1);
-        pthread_mutex_lock(&bench->lock);
-        if (bench->first_error.code == 0)
-            bench->first_error = error;
-        pthread_mutex_unlock(&bench->lock);
-    }
-    return NULL;
+    if (clone_one(bench, number, &bench->took_ms[number], &error) == 0)
+        return;
+    atomic_fetch_add(&bench->failed, 1);
+    pthread_mutex_lock(&bench->lock);
+    if (bench->first_error.code == 0)
+        bench->first_error = error;
+    pthread_mutex_unlock(&bench->lock);
 }
 
-static void *remove_worker(void *argument)
+static void remove_number(void *context, int64_t number)
 {
-    struct bench *bench = argument;
-    int64_t number;
+    struct bench *bench = context;
     char name[256];
 
-    while ((number = atomic_fetch_add(&bench->next, 1)) < bench->count) {
-        snprintf(name, sizeof(name), "%s-%lld", bench->prefix, (long long)number);
-        rbd_remove(bench->ioctx, name);
-    }
-    return NULL;
+    snprintf(name, sizeof(name), "%s-%lld", bench->prefix, (long long)number);
+    rbd_remove(bench->ioctx, name);
 }
 
-static int32_t run_workers(struct bench *bench, int64_t first, void *(*worker)(void *), vtclone_error *err)
+static int32_t run_workers(struct bench *bench, const char *what, int64_t first, void (*work)(void *, int64_t),
+                           vtclone_error *err)
 {
-    pthread_t threads[CONCURRENCY_MAX];
-    int64_t started = 0;
+    struct cli_each each = {
+        .what = what, .first = first, .end = bench->count, .threads = bench->concurrency, .work = work, .context = bench,
+    };
 
-    atomic_store(&bench->next, first);
-    while (started < bench->concurrency && pthread_create(&threads[started], NULL, worker, bench) == 0)
-        started++;
-    for (int64_t i = 0; i < started; i++)
-        pthread_join(threads[i], NULL);
-    return started == bench->concurrency ? 0 : cli_fail(err, "only %lld threads could be started", (long long)started);
+    return cli_each_run(&each, err);
 }
 
 static int32_t remove_all(struct bench *bench, vtclone_error *err)
@@ -248,7 +207,7 @@ static int32_t remove_all(struct bench *bench, vtclone_error *err)
     } else if (rados_ioctx_create(rados, bench->info.pool, &bench->ioctx) < 0) {
         code = cli_fail(err, "remove the volumes: cannot open pool %s", bench->info.pool);
     } else {
-        code = run_workers(bench, -1, remove_worker, err); /* -1: the one before the timed ones */
+        code = run_workers(bench, "removing", -1, remove_number, err); /* -1: the one before the timed ones */
         rados_ioctx_destroy(bench->ioctx);
     }
     rados_shutdown(rados);
@@ -303,7 +262,7 @@ static int32_t measure(struct bench *bench, vtclone_error *err)
         (code = vtclone_get_stats(bench->handle, &before, err)) != 0)
         return code;
     bench_begin(&cost);
-    code = run_workers(bench, 0, clone_worker, err);
+    code = run_workers(bench, "cloning", 0, clone_number, err);
     bench_end(&cost);
     if (code == 0 && (code = vtclone_get_stats(bench->handle, &after, err)) == 0)
         print(bench, &cost, warm_up_ms, after.connects - before.connects);
@@ -318,17 +277,30 @@ static int32_t measure(struct bench *bench, vtclone_error *err)
 
 int bench_clone(int argc, char **argv)
 {
+    static const struct option options[] = {
+        { "site", required_argument, NULL, CLI_OPT_SITE },
+        { "backend", required_argument, NULL, CLI_OPT_BACKEND },
+        { "size", required_argument, NULL, CLI_OPT_SIZE },
+        { "format", required_argument, NULL, CLI_OPT_FORMAT },
+        { "parent", required_argument, NULL, OPT_PARENT },
+        { "engine", required_argument, NULL, OPT_ENGINE },
+        { "count", required_argument, NULL, OPT_COUNT },
+        { "concurrency", required_argument, NULL, OPT_CONCURRENCY },
+        { "prefix", required_argument, NULL, OPT_PREFIX },
+        { "keep", no_argument, NULL, OPT_KEEP },
+        { "help", no_argument, NULL, 'h' },
+        { 0 },
+    };
+    static const struct cli_command command = { "vtclone-bench clone", usage, options, take };
     struct bench bench = { .lock = PTHREAD_MUTEX_INITIALIZER };
     struct cli_text text = { 0 };
     vtclone_site *site = NULL;
     vtclone_error err = { 0 };
-    bool help = false;
-    int32_t code = parse(&bench, argc, argv, &help, &err);
+    int status = cli_parse(&command, argc, argv, &bench, &bench.json);
 
-    if (help) {
-        fputs(usage, stdout);
-        return CLI_OK;
-    }
+    if (status >= 0)
+        return status;
+    int32_t code = check_options(&bench, &err);
     if (code == 0)
         code = cli_read_file(bench.site_path, "site", &text, &err);
     if (code == 0)
@@ -344,5 +316,5 @@ int bench_clone(int argc, char **argv)
     vtclone_site_free(site);
     free(bench.took_ms);
     free(text.data);
-    return code == 0 ? CLI_OK : cli_report_error("vtclone-bench clone", &err, bench.json);
+    return code == 0 ? CLI_OK : cli_report_error(command.name, &err, bench.json);
 }

@@ -3,7 +3,9 @@
  * and how fast JSON is read.
  */
 #include "bench.h"
+#include "cli_progress.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,39 +21,29 @@ struct bench {
     int64_t count;
     struct cli_text site_text, image;
     vtclone_site *site;
+    atomic_int_fast64_t done; /* resolutions, then site documents */
 };
 
-static int32_t parse(struct bench *bench, int argc, char **argv, bool *help, vtclone_error *err)
+static int32_t take(void *context, int option, const char *value, vtclone_error *err)
 {
-    static const struct option options[] = {
-        CLI_REQUEST_OPTIONS,
-        { "count", required_argument, NULL, OPT_COUNT },
-        { NULL, 0, NULL, 0 },
-    };
-    int32_t code = 0;
-    int option;
+    struct bench *bench = context;
 
-    opterr = 0;
-    while (code == 0 && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (option == 'h')
-            *help = true;
-        else if (option == OPT_COUNT)
-            code = cli_number(optarg, "count", 1, INT64_C(1) << 40, &bench->count, err);
-        else if (option == '?')
-            code = cli_fail(err, "an option is not known or lacks its value");
-        else
-            code = cli_request_option(&bench->request, option, optarg, err);
-        if (code == 1)
-            code = cli_fail(err, "an option is not known");
-    }
-    if (code == 0 && !*help &&
-        (optind != argc || bench->request.site == NULL || bench->request.image == NULL || bench->count == 0))
-        code = cli_fail(err, "--site, --image and --count are needed");
-    return code;
+    if (option == OPT_COUNT)
+        return cli_number(value, "count", 1, INT64_C(1) << 40, &bench->count, err);
+    return cli_request_option(&bench->request, option, value, err);
+}
+
+static void look(const void *context, struct cli_progress_state *state)
+{
+    const struct bench *bench = context;
+
+    state->done = atomic_load_explicit(&bench->done, memory_order_relaxed);
+    state->total = 2 * bench->count;
+    state->unit = "documents";
 }
 
 /* Resolves `count` times. */
-static int32_t resolve_many(const struct bench *bench, vtclone_error *err)
+static int32_t resolve_many(struct bench *bench, vtclone_error *err)
 {
     const vtclone_resolve_options options = { .size = sizeof(options),
                                               .volume_type = bench->request.volume_type,
@@ -63,12 +55,13 @@ static int32_t resolve_many(const struct bench *bench, vtclone_error *err)
         if (code != 0)
             return code;
         vtclone_decision_free(decision);
+        atomic_fetch_add_explicit(&bench->done, 1, memory_order_relaxed);
     }
     return 0;
 }
 
 /* Reads the site document for as long as it takes to say something: bytes per second. */
-static int32_t parse_many(const struct bench *bench, double *bytes_per_second, vtclone_error *err)
+static int32_t parse_many(struct bench *bench, double *bytes_per_second, vtclone_error *err)
 {
     struct bench_cost cost = { 0 };
     double bytes = 0;
@@ -80,6 +73,7 @@ static int32_t parse_many(const struct bench *bench, double *bytes_per_second, v
         if (code != 0)
             return code;
         vtclone_site_free(site);
+        atomic_fetch_add_explicit(&bench->done, 1, memory_order_relaxed);
         bytes += (double)bench->site_text.len;
     }
     bench_end(&cost);
@@ -90,14 +84,17 @@ static int32_t parse_many(const struct bench *bench, double *bytes_per_second, v
 static int32_t measure(struct bench *bench, vtclone_error *err)
 {
     struct bench_cost cost;
+    struct cli_progress progress;
     double bytes_per_second = 0, ns;
     int32_t code;
 
+    cli_progress_begin(&progress, "resolving", look, bench);
     bench_begin(&cost);
     code = resolve_many(bench, err);
     bench_end(&cost);
     if (code == 0)
         code = parse_many(bench, &bytes_per_second, err);
+    cli_progress_end(&progress);
     if (code != 0)
         return code;
     ns = cost.wall_s * 1e9 / (double)bench->count;
@@ -109,15 +106,21 @@ static int32_t measure(struct bench *bench, vtclone_error *err)
 
 int bench_resolve(int argc, char **argv)
 {
+    static const struct option options[] = {
+        CLI_REQUEST_OPTIONS,
+        { "count", required_argument, NULL, OPT_COUNT },
+        { 0 },
+    };
+    static const struct cli_command command = { "vtclone-bench resolve", usage, options, take };
     struct bench bench = { .count = 0 };
     vtclone_error err = { 0 };
-    bool help = false;
-    int32_t code = parse(&bench, argc, argv, &help, &err);
+    int32_t code = VTCLONE_OK;
+    int status = cli_parse(&command, argc, argv, &bench, &bench.request.json);
 
-    if (help) {
-        fputs(usage, stdout);
-        return CLI_OK;
-    }
+    if (status >= 0)
+        return status;
+    if (bench.request.site == NULL || bench.request.image == NULL || bench.count == 0)
+        code = cli_fail(&err, "--site, --image and --count are needed");
     if (code == 0)
         code = cli_read_file(bench.request.site, "site", &bench.site_text, &err);
     if (code == 0)
@@ -129,5 +132,5 @@ int bench_resolve(int argc, char **argv)
     vtclone_site_free(bench.site);
     free(bench.site_text.data);
     free(bench.image.data);
-    return code == 0 ? CLI_OK : cli_report_error("vtclone-bench resolve", &err, bench.request.json);
+    return code == 0 ? CLI_OK : cli_report_error(command.name, &err, bench.request.json);
 }

@@ -48,6 +48,30 @@ int cli_cancel_fd(void)
     return 0;
 }
 
+void cli_copy_look(const void *context, struct cli_progress_state *state)
+{
+    const vtclone_copy_progress *progress = context;
+
+    state->done = __atomic_load_n(&progress->copied_bytes, __ATOMIC_RELAXED) >> 20;
+    state->total = __atomic_load_n(&progress->total_bytes, __ATOMIC_RELAXED) >> 20;
+    state->unit = "MiB";
+    if (__atomic_load_n(&progress->state, __ATOMIC_ACQUIRE) == VTCLONE_COPY_WAITING)
+        state->note = "another import of the image has to end first";
+}
+
+static int32_t resolve_or_copy(vtclone_cloud *cloud, const char *image_id, const vtclone_resolve_options *options,
+                               vtclone_decision **out, vtclone_error *err)
+{
+    vtclone_copy_progress copied = { 0 };
+    const vtclone_copy_options copy = { .size = sizeof(copy), .progress = &copied };
+    struct cli_progress progress;
+
+    cli_progress_begin(&progress, "copying the image", cli_copy_look, &copied);
+    int32_t code = vtclone_cloud_resolve_or_copy(cloud, NULL, image_id, NULL, options, &copy, out, err);
+    cli_progress_end(&progress);
+    return code;
+}
+
 int32_t cli_resolve_live(const struct cli_request *request, vtclone_cloud *cloud, bool copy, vtclone_decision **out,
                          vtclone_error *err)
 {
@@ -68,7 +92,7 @@ int32_t cli_resolve_live(const struct cli_request *request, vtclone_cloud *cloud
         .owner_rule = request->owner_paired ? VTCLONE_OWNER_PAIRED : VTCLONE_OWNER_CINDER,
     };
     if (code == VTCLONE_OK && copy)
-        code = vtclone_cloud_resolve_or_copy(cloud, NULL, request->image_id, NULL, &options, NULL, out, err);
+        code = resolve_or_copy(cloud, request->image_id, &options, out, err);
     else if (code == VTCLONE_OK)
         code = vtclone_cloud_resolve(cloud, NULL, request->image_id, NULL, &options, out, err);
     free(volumes.data);

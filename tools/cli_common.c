@@ -89,6 +89,37 @@ int32_t cli_format(const char *text, bool *json, vtclone_error *err)
     return VTCLONE_OK;
 }
 
+int32_t cli_engine(const char *text, int32_t *engine, vtclone_error *err)
+{
+    static const char *const names[] = { "auto", "librbd", "direct" }; /* by enum vtclone_engine */
+
+    for (int32_t i = 0; i < 3; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *engine = i;
+            return VTCLONE_OK;
+        }
+    return cli_fail(err, "--engine: %s is none of auto, librbd, direct", text);
+}
+
+int cli_parse(const struct cli_command *command, int argc, char **argv, void *context, const bool *json)
+{
+    vtclone_error err = { 0 };
+    int option;
+
+    while ((option = getopt_long(argc, argv, "h", command->options, NULL)) != -1) {
+        if (option == 'h')
+            return fputs(command->usage, stdout), CLI_OK;
+        if (option == '?') /* getopt_long() has said what is wrong */
+            return fputs(command->usage, stderr), CLI_USAGE;
+        if (command->take(context, option, optarg, &err) != VTCLONE_OK)
+            return cli_report_error(command->name, &err, *json);
+    }
+    if (optind == argc)
+        return -1;
+    cli_fail(&err, "unexpected argument %s", argv[optind]);
+    return cli_report_error(command->name, &err, *json);
+}
+
 /* One of two words. */
 static int32_t either(const char *text, const char *option, const char *no, const char *yes, bool *out,
                       vtclone_error *err)

@@ -34,6 +34,22 @@ struct cli_request {
     bool owner_paired;
 };
 
+/* A subcommand as cli_parse() reads its arguments. */
+struct cli_command {
+    const char *name;             /* "vtclone clone", for messages */
+    const char *usage;
+    const struct option *options; /* "help" with value 'h' among them */
+    /* Takes one option; value is NULL for one that has none. */
+    int32_t (*take)(void *context, int option, const char *value, vtclone_error *err);
+};
+
+/* Reads the arguments. Returns -1 to go on, or the exit status to end with: help was asked for, or an option is wrong, which
+ * is reported; *json is then looked at, which take() sets. */
+int cli_parse(const struct cli_command *command, int argc, char **argv, void *context, const bool *json);
+
+/* "auto", "librbd" or "direct" as enum vtclone_engine. */
+int32_t cli_engine(const char *text, int32_t *engine, vtclone_error *err);
+
 /* Reads a file, or standard input for "-"; refuses more than VTCLONE_MAX_DOCUMENT_BYTES. what names it in the message.
  * The caller frees out->data. */
 int32_t cli_read_file(const char *path, const char *what, struct cli_text *out, vtclone_error *err);

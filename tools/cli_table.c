@@ -14,9 +14,12 @@ static const char *remedy(int32_t reason)
 {
     switch (reason) {
     case VTCLONE_REASON_NO_LOCATIONS:
+        return "upload the image again; it has no bytes anywhere";
     case VTCLONE_REASON_STORE_NOT_FOR_BACKEND:
     case VTCLONE_REASON_OTHER_CLUSTER:
-        return "copy the image to the store beside the backend: vtclone copy --image-id ID --store STORE --wait";
+    case VTCLONE_REASON_UNKNOWN_SCHEME:
+        return "copy the image to the store beside the backend, once the site says which that is (store of the backend, or "
+               "image_service:store_id of the type)";
     case VTCLONE_REASON_LOCATIONS_HIDDEN:
         return "ask with credentials that see locations (a service user, or an internal Glance that shows them)";
     case VTCLONE_REASON_IMAGE_NOT_ACTIVE:
@@ -46,7 +49,7 @@ static const char *remedy(int32_t reason)
     case VTCLONE_REASON_COPY_IN_PROGRESS:
         return "wait for the copy";
     case VTCLONE_REASON_COPY_FAILED:
-        return "look into glance-api's log, then copy again: vtclone copy --image-id ID --store STORE --wait";
+        return "look into glance-api's log, then copy again (vtclone copy)";
     case VTCLONE_REASON_UNKNOWN_VOLUME_TYPE:
     case VTCLONE_REASON_NO_BACKEND:
         return "compare the name with the site: vtclone stores";
@@ -102,6 +105,18 @@ static int32_t print_candidates(const vtclone_decision *decision, bool colour, v
     return VTCLONE_OK;
 }
 
+/* A command to be pasted, where one mends it. */
+static void print_remedy(const vtclone_decision *decision)
+{
+    const char *store = vtclone_decision_copy_store(decision);
+    const char *text = remedy(vtclone_decision_reason(decision));
+
+    if (store != NULL)
+        printf("to make it a hit: vtclone copy --image-id %s --store %s --wait\n", vtclone_decision_image_id(decision), store);
+    else if (text != NULL)
+        printf("to make it a hit: %s\n", text);
+}
+
 int32_t cli_print_table(const vtclone_decision *decision, vtclone_error *err)
 {
     int32_t reason = vtclone_decision_reason(decision);
@@ -115,8 +130,7 @@ int32_t cli_print_table(const vtclone_decision *decision, vtclone_error *err)
         printf("because it is the best of the copies that can be cloned: %s\n", detail == NULL ? "" : detail);
     } else {
         printf("miss: %s: %s\n", vtclone_reason_name(reason), detail == NULL ? "" : detail);
-        if (remedy(reason) != NULL)
-            printf("to make it a hit: %s\n", remedy(reason));
+        print_remedy(decision);
     }
     return print_candidates(decision, colour, err);
 }

@@ -1,7 +1,9 @@
 /*
- * cmd_clone.c - vtclone clone: resolve, then make the volume.
+ * cmd_clone.c - vtclone clone: resolve, then make the volume, or many of them (cmd_clone_many.c).
  */
-#include "cli_cloud.h"
+#include "cmd_clone.h"
+
+#include "cli_each.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,34 +15,21 @@ static const char usage[] =
     "                     [--format table|json]\n"
     "       vtclone clone --image-id UUID --volume-type NAME --volume NAME --size GIB [--copy]\n"
     "                     [--availability-zone NAME] [--site FILE] [OPTION...]\n"
+    "       vtclone clone ... --count N --name-template NAME [--concurrency C] [OPTION...]\n"
     "FILE may be - (standard input). With --image-id the services of the OS_* environment are asked, and entries of the\n"
     "site file win over what they say; --copy has Glance copy the image where it is missing. An image volume is cloned by\n"
-    "Cinder's API (OS_* environment). Exit status: 0 made, 2 usage or bad input, 3 a miss, 4 a service failed.\n";
+    "Cinder's API (OS_* environment). --count makes N volumes instead of one, C (default: 8) at a time; {n} in the template\n"
+    "stands for their numbers, from 1. Exit status: 0 made, 2 usage or bad input, 3 a miss, 4 a service failed.\n";
 
-enum { OPT_VOLUME = CLI_OPT_FIRST_OWN, OPT_ENGINE, OPT_TIMEOUT, OPT_COPY, OPT_ZONE };
+#define CONCURRENCY 8
 
-struct clone_command {
-    struct cli_request request;
-    const char *volume;
-    bool copy;        /* have Glance copy the image where it is missing */
-    const char *zone; /* of a volume that Cinder makes */
-    vtclone_clone_options options;
+enum {
+    OPT_VOLUME = CLI_OPT_FIRST_OWN, OPT_ENGINE, OPT_TIMEOUT, OPT_COPY, OPT_ZONE, OPT_COUNT, OPT_TEMPLATE, OPT_CONCURRENCY
 };
 
-static int32_t engine_option(const char *text, int32_t *engine, vtclone_error *err)
+static int32_t take(void *context, int option, const char *value, vtclone_error *err)
 {
-    static const char *const names[] = { "auto", "librbd", "direct" }; /* by enum vtclone_engine */
-
-    for (int32_t i = 0; i < 3; i++)
-        if (strcmp(text, names[i]) == 0) {
-            *engine = i;
-            return VTCLONE_OK;
-        }
-    return cli_fail(err, "--engine: %s is none of auto, librbd, direct", text);
-}
-
-static int32_t own_option(struct clone_command *command, int option, const char *value, vtclone_error *err)
-{
+    struct clone_command *command = context;
     int64_t seconds = 0;
     int32_t code = VTCLONE_OK;
 
@@ -49,7 +38,7 @@ static int32_t own_option(struct clone_command *command, int option, const char 
         command->volume = value;
         break;
     case OPT_ENGINE:
-        code = engine_option(value, &command->options.engine, err);
+        code = cli_engine(value, &command->options.engine, err);
         break;
     case OPT_TIMEOUT:
         code = cli_number(value, "timeout", 1, 86400, &seconds, err);
@@ -61,87 +50,124 @@ static int32_t own_option(struct clone_command *command, int option, const char 
     case OPT_ZONE:
         command->zone = value;
         break;
+    case OPT_COUNT:
+        code = cli_number(value, "count", 1, CLONE_COUNT_MAX, &command->count, err);
+        break;
+    case OPT_TEMPLATE:
+        command->name_template = value;
+        break;
+    case OPT_CONCURRENCY:
+        code = cli_number(value, "concurrency", 1, CLI_EACH_THREADS_MAX, &command->concurrency, err);
+        break;
     default:
         code = cli_request_option(&command->request, option, value, err);
     }
     return code;
 }
 
-/* Makes the volume on a handle of its own; *out replaces the decision. */
-static int32_t make_volume(const struct clone_command *command, const vtclone_decision *decision,
-                           vtclone_decision **out, vtclone_error *err)
+static int32_t check(struct clone_command *command, vtclone_error *err)
 {
-    vtclone_options options;
-    vtclone *handle;
+    const bool many = command->count != 0 || command->name_template != NULL || command->concurrency != 0;
 
-    cli_handle_options(&options);
-    int32_t code = vtclone_open(&options, &handle, err);
-    if (code != VTCLONE_OK)
-        return code;
-    code = vtclone_clone(handle, decision, command->volume, command->request.size_gib, &command->options, out, err);
-    vtclone_free(handle);
-    return code;
+    if (many && (command->count == 0 || command->name_template == NULL || command->volume != NULL))
+        return cli_fail(err, "for many volumes --count N and --name-template NAME are needed, and no --volume");
+    if ((!many && command->volume == NULL) || command->request.size_gib == 0)
+        return cli_fail(err, "--volume NAME and --size GIB are needed");
+    if (command->copy && command->request.image_id == NULL)
+        return cli_fail(err, "--copy needs --image-id");
+    if (command->concurrency == 0)
+        command->concurrency = CONCURRENCY;
+    if (command->concurrency > command->count)
+        command->concurrency = command->count;
+    return many ? clone_check_template(command, err) : VTCLONE_OK;
 }
 
-/* Makes the volume by Cinder's API, with the cloud of the environment. */
-static int32_t make_by_cinder(const struct clone_command *command, const vtclone_decision *decision,
-                              vtclone_decision **out, vtclone_error *err)
+/* ---- making ---- */
+
+int32_t clone_maker_open(struct clone_maker *maker, const struct clone_command *command, const vtclone_decision *decision,
+                         vtclone_error *err)
 {
-    vtclone_cloud *cloud;
+    vtclone_options options;
+
+    *maker = (struct clone_maker){ .command = command, .decision = decision };
+    if (strcmp(vtclone_decision_method(decision), "cinder-clone") == 0) {
+        maker->cancel_fd = cli_cancel_fd();
+        return cli_cloud_open(NULL, 0, &maker->cloud, err);
+    }
+    if (command->count > 0) /* one clone on Ceph is not interrupted by us: the next signal ends the program */
+        maker->cancel_fd = cli_cancel_fd();
+    cli_handle_options(&options);
+    return vtclone_open(&options, &maker->handle, err);
+}
+
+void clone_maker_close(struct clone_maker *maker)
+{
+    vtclone_free(maker->handle);
+    vtclone_cloud_free(maker->cloud);
+}
+
+int32_t clone_make(const struct clone_maker *maker, const char *name, vtclone_decision **out, vtclone_error *err)
+{
+    const struct clone_command *command = maker->command;
     const vtclone_volume_options options = {
         .size = sizeof(options),
         .availability_zone = command->zone,
         .timeout_ms = command->options.timeout_ms,
-        .cancel_fd = cli_cancel_fd(),
+        .cancel_fd = maker->cancel_fd,
     };
-    int32_t code = cli_cloud_open(NULL, 0, &cloud, err);
 
-    if (code != VTCLONE_OK)
-        return code;
-    code = vtclone_cloud_clone_volume(cloud, decision, command->volume, command->request.size_gib, &options, out, err);
-    vtclone_cloud_free(cloud);
-    return code;
+    if (maker->cloud != NULL)
+        return vtclone_cloud_clone_volume(maker->cloud, maker->decision, name, command->request.size_gib, &options, out, err);
+    return vtclone_clone(maker->handle, maker->decision, name, command->request.size_gib, &command->options, out, err);
 }
 
-static int32_t make(const struct clone_command *command, const vtclone_decision *decision, vtclone_decision **out,
-                    vtclone_error *err)
+static int32_t make_one(const struct clone_command *command, const vtclone_decision *decision, vtclone_decision **out,
+                        vtclone_error *err)
 {
-    if (strcmp(vtclone_decision_method(decision), "cinder-clone") == 0)
-        return make_by_cinder(command, decision, out, err);
-    return make_volume(command, decision, out, err);
+    struct cli_progress progress;
+    struct clone_maker maker;
+    int32_t code = clone_maker_open(&maker, command, decision, err);
+
+    if (code == VTCLONE_OK) {
+        cli_progress_begin(&progress, "cloning", NULL, NULL);
+        code = clone_make(&maker, command->volume, out, err);
+        cli_progress_end(&progress);
+    }
+    clone_maker_close(&maker);
+    return code;
 }
 
 static int32_t print(const struct clone_command *command, const vtclone_decision *decision, vtclone_error *err)
 {
+    const char *id = vtclone_decision_volume_id(decision);
+
     if (command->request.json)
         return cli_print_json(decision, err);
     if (vtclone_decision_reason(decision) == VTCLONE_REASON_OK)
-        printf("volume %s of %lld GiB%s%s: ", command->volume, (long long)command->request.size_gib,
-               vtclone_decision_volume_id(decision) != NULL ? ", id " : "",
-               vtclone_decision_volume_id(decision) != NULL ? vtclone_decision_volume_id(decision) : "");
+        printf("volume %s of %lld GiB%s%s: ", command->volume, (long long)command->request.size_gib, id != NULL ? ", id " : "",
+               id != NULL ? id : "");
     return cli_print_table(decision, err);
 }
 
-static int run(const struct clone_command *command)
+static int run(struct clone_command *command)
 {
     vtclone_error err = { 0 };
     vtclone_decision *decision = NULL, *made = NULL;
-    int32_t code;
+    int32_t code = check(command, &err);
+    int status = CLI_OK;
 
-    if (command->volume == NULL || command->request.size_gib == 0)
-        code = cli_fail(&err, "--volume NAME and --size GIB are needed");
-    else if (command->copy && command->request.image_id == NULL)
-        code = cli_fail(&err, "--copy needs --image-id");
-    else
-        code = cli_resolve(&command->request, command->copy, &decision, &err);
-    bool hit = code == VTCLONE_OK && vtclone_decision_reason(decision) == VTCLONE_REASON_OK;
-    if (hit)
-        code = make(command, decision, &made, &err);
     if (code == VTCLONE_OK)
-        code = print(command, made != NULL ? made : decision, &err);
-    int status = code != VTCLONE_OK ? cli_report_error("vtclone clone", &err, command->request.json)
-                 : hit              ? CLI_OK
-                                    : CLI_MISS;
+        code = cli_resolve(&command->request, command->copy, &decision, &err);
+    const bool hit = code == VTCLONE_OK && vtclone_decision_reason(decision) == VTCLONE_REASON_OK;
+    if (hit && command->count > 0) {
+        status = clone_many(command, decision);
+    } else {
+        if (hit)
+            code = make_one(command, decision, &made, &err);
+        if (code == VTCLONE_OK)
+            code = print(command, made != NULL ? made : decision, &err);
+        status = code != VTCLONE_OK ? cli_report_error("vtclone clone", &err, command->request.json) : hit ? CLI_OK : CLI_MISS;
+    }
     vtclone_decision_free(decision);
     vtclone_decision_free(made);
     return status;
@@ -156,23 +182,14 @@ int cmd_clone(int argc, char **argv)
         { "timeout", required_argument, NULL, OPT_TIMEOUT },
         { "copy", no_argument, NULL, OPT_COPY },
         { "availability-zone", required_argument, NULL, OPT_ZONE },
+        { "count", required_argument, NULL, OPT_COUNT },
+        { "name-template", required_argument, NULL, OPT_TEMPLATE },
+        { "concurrency", required_argument, NULL, OPT_CONCURRENCY },
         { 0 },
     };
-    struct clone_command command = { .options = { .size = sizeof(command.options) } };
-    vtclone_error err = { 0 };
-    int option;
+    static const struct cli_command command = { "vtclone clone", usage, options, take };
+    struct clone_command wanted = { .options = { .size = sizeof(wanted.options) } };
+    int status = cli_parse(&command, argc, argv, &wanted, &wanted.request.json);
 
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (option == 'h')
-            return fputs(usage, stdout), CLI_OK;
-        if (option == '?')
-            return fputs(usage, stderr), CLI_USAGE;
-        if (own_option(&command, option, optarg, &err) != VTCLONE_OK)
-            return cli_report_error("vtclone clone", &err, command.request.json);
-    }
-    if (optind < argc) {
-        cli_fail(&err, "unexpected argument %s", argv[optind]);
-        return cli_report_error("vtclone clone", &err, command.request.json);
-    }
-    return run(&command);
+    return status >= 0 ? status : run(&wanted);
 }

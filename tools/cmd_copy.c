@@ -3,12 +3,8 @@
  */
 #include "cli_cloud.h"
 
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 #include <yajl/yajl_gen.h>
 
 static const char usage[] =
@@ -17,7 +13,6 @@ static const char usage[] =
     "Glance). Exit status: 0 there, or accepted without --wait, 2 usage or bad input, 4 a service or the copy failed.\n";
 
 #define MOST_STORES 64
-#define BAR_WIDTH 30
 
 struct copy_command {
     const char *image_id;
@@ -26,76 +21,30 @@ struct copy_command {
     bool wait;
     bool json;
     int64_t timeout_s;
-
-    vtclone_cloud *cloud;
-    vtclone_copy_progress progress;
     vtclone_copy_result result;
-    int32_t code;
-    vtclone_error err;
-    double elapsed_ms;
-    bool done; /* atomic */
-    int cancel_fd;
+    int64_t elapsed_ms;
 };
 
-static double now_ms(void)
+static int32_t copy(struct copy_command *command, vtclone_cloud *cloud, vtclone_error *err)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-/* Runs in a thread of its own, so that the main one can draw. */
-static void *run_copy(void *context)
-{
-    struct copy_command *command = context;
-    const double began = now_ms();
+    vtclone_copy_progress copied = { 0 };
+    const int64_t began = cli_now_ms();
+    struct cli_progress progress;
     const vtclone_copy_options options = {
         .size = sizeof(options),
         .timeout_ms = (uint32_t)command->timeout_s * 1000,
         .no_wait = !command->wait,
-        .cancel_fd = command->cancel_fd,
-        .progress = &command->progress,
+        .cancel_fd = cli_cancel_fd(),
+        .progress = &copied,
     };
 
     command->result.size = sizeof(command->result);
-    command->code = vtclone_cloud_copy(command->cloud, command->image_id, command->stores, command->store_count, &options,
-                                       &command->result, &command->err);
-    command->elapsed_ms = now_ms() - began;
-    __atomic_store_n(&command->done, true, __ATOMIC_RELEASE);
-    return NULL;
-}
-
-/* ---- the bar ---- */
-
-static void draw(const vtclone_copy_progress *progress)
-{
-    const int64_t copied = __atomic_load_n(&progress->copied_bytes, __ATOMIC_RELAXED);
-    const int64_t total = __atomic_load_n(&progress->total_bytes, __ATOMIC_RELAXED);
-    const int32_t state = __atomic_load_n(&progress->state, __ATOMIC_ACQUIRE);
-    char bar[BAR_WIDTH + 1];
-    const int full = total > 0 ? (int)((double)copied / (double)total * BAR_WIDTH) : 0;
-
-    memset(bar, '.', BAR_WIDTH);
-    memset(bar, '#', (size_t)(full > BAR_WIDTH ? BAR_WIDTH : full));
-    bar[BAR_WIDTH] = '\0';
-    fprintf(stderr, "\r[%s] %lld of %lld MiB%s\033[K", bar, (long long)(copied >> 20), (long long)(total >> 20),
-            state == VTCLONE_COPY_WAITING ? ", another import of the image has to end first" : "");
-}
-
-static void watch(const struct copy_command *command)
-{
-    const struct timespec pause = { .tv_nsec = 200000000 };
-    const bool terminal = isatty(STDERR_FILENO) && command->wait;
-
-    while (terminal && !__atomic_load_n(&command->done, __ATOMIC_ACQUIRE)) {
-        draw(&command->progress);
-        nanosleep(&pause, NULL);
-    }
-    if (terminal) {
-        draw(&command->progress);
-        fputc('\n', stderr);
-    }
+    cli_progress_begin(&progress, "copying the image", cli_copy_look, &copied);
+    int32_t code = vtclone_cloud_copy(cloud, command->image_id, command->stores, command->store_count, &options,
+                                      &command->result, err);
+    cli_progress_end(&progress);
+    command->elapsed_ms = cli_now_ms() - began;
+    return code;
 }
 
 /* ---- the result ---- */
@@ -143,7 +92,7 @@ static void print_table(const struct copy_command *command)
     if (complete && !started)
         printf("was already there, or another copied it:");
     else
-        printf(complete ? "copied in %.1f s, it is in" : "Glance is copying it to", command->elapsed_ms / 1e3);
+        printf(complete ? "copied in %.1f s, it is in" : "Glance is copying it to", (double)command->elapsed_ms / 1e3);
     for (size_t i = 0; i < command->store_count; i++)
         printf(" %s", command->stores[i]);
     putchar('\n');
@@ -151,24 +100,19 @@ static void print_table(const struct copy_command *command)
 
 static int run(struct copy_command *command)
 {
-    pthread_t thread;
+    vtclone_error err = { 0 };
+    vtclone_cloud *cloud = NULL;
+    int32_t code;
 
     if (command->image_id == NULL || command->store_count == 0)
-        command->code = cli_fail(&command->err, "--image-id UUID and --store ID are needed");
+        code = cli_fail(&err, "--image-id UUID and --store ID are needed");
     else
-        command->code = cli_cloud_open(NULL, 0, &command->cloud, &command->err);
-    if (command->code == VTCLONE_OK) {
-        command->cancel_fd = cli_cancel_fd();
-        if (pthread_create(&thread, NULL, run_copy, command) != 0) {
-            run_copy(command);
-        } else {
-            watch(command);
-            pthread_join(thread, NULL);
-        }
-    }
-    vtclone_cloud_free(command->cloud);
-    if (command->code != VTCLONE_OK)
-        return cli_report_error("vtclone copy", &command->err, command->json);
+        code = cli_cloud_open(NULL, 0, &cloud, &err);
+    if (code == VTCLONE_OK)
+        code = copy(command, cloud, &err);
+    vtclone_cloud_free(cloud);
+    if (code != VTCLONE_OK)
+        return cli_report_error("vtclone copy", &err, command->json);
     if (command->json)
         print_json(command);
     else
@@ -176,52 +120,45 @@ static int run(struct copy_command *command)
     return CLI_OK;
 }
 
-static int32_t take_option(struct copy_command *command, int option, const char *value)
+enum { OPT_STORE = CLI_OPT_FIRST_OWN, OPT_WAIT, OPT_TIMEOUT };
+
+static int32_t take(void *context, int option, const char *value, vtclone_error *err)
 {
+    struct copy_command *command = context;
+
     switch (option) {
-    case 'i':
+    case CLI_OPT_IMAGE_ID:
         command->image_id = value;
         return VTCLONE_OK;
-    case 's':
+    case OPT_STORE:
         if (command->store_count == MOST_STORES)
-            return cli_fail(&command->err, "--store: more than %d", MOST_STORES);
+            return cli_fail(err, "--store: more than %d", MOST_STORES);
         command->stores[command->store_count++] = value;
         return VTCLONE_OK;
-    case 'w':
+    case OPT_WAIT:
         command->wait = true;
         return VTCLONE_OK;
-    case 't':
-        return cli_number(value, "timeout", 1, 86400, &command->timeout_s, &command->err);
+    case OPT_TIMEOUT:
+        return cli_number(value, "timeout", 1, 86400, &command->timeout_s, err);
     default:
-        return cli_format(value, &command->json, &command->err);
+        return cli_format(value, &command->json, err);
     }
 }
 
 int cmd_copy(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "image-id", required_argument, NULL, 'i' },
-        { "store", required_argument, NULL, 's' },
-        { "wait", no_argument, NULL, 'w' },
-        { "timeout", required_argument, NULL, 't' },
-        { "format", required_argument, NULL, 'f' },
+        { "image-id", required_argument, NULL, CLI_OPT_IMAGE_ID },
+        { "store", required_argument, NULL, OPT_STORE },
+        { "wait", no_argument, NULL, OPT_WAIT },
+        { "timeout", required_argument, NULL, OPT_TIMEOUT },
+        { "format", required_argument, NULL, CLI_OPT_FORMAT },
         { "help", no_argument, NULL, 'h' },
         { 0 },
     };
-    struct copy_command command = { 0 };
-    int option;
+    static const struct cli_command command = { "vtclone copy", usage, options, take };
+    struct copy_command wanted = { 0 };
+    int status = cli_parse(&command, argc, argv, &wanted, &wanted.json);
 
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (option == 'h')
-            return fputs(usage, stdout), CLI_OK;
-        if (option == '?')
-            return fputs(usage, stderr), CLI_USAGE;
-        if (take_option(&command, option, optarg) != VTCLONE_OK)
-            return cli_report_error("vtclone copy", &command.err, command.json);
-    }
-    if (optind < argc) {
-        cli_fail(&command.err, "unexpected argument %s", argv[optind]);
-        return cli_report_error("vtclone copy", &command.err, command.json);
-    }
-    return run(&command);
+    return status >= 0 ? status : run(&wanted);
 }

@@ -2,6 +2,7 @@
  * cmd_doctor.c - vtclone doctor: what of a deployment works for cloning and what does not, each with what to change,
  * from configuration files, a site document or the live services, images and volumes, and the Ceph clusters.
  */
+#include "cli_progress.h"
 #include "doctor.h"
 
 #include <stdio.h>
@@ -36,8 +37,10 @@ static int32_t add_file(const char **files, size_t *count, const char *path, vtc
     return VTCLONE_OK;
 }
 
-static int32_t own_option(struct doctor_command *command, int option, const char *value, vtclone_error *err)
+static int32_t take(void *context, int option, const char *value, vtclone_error *err)
 {
+    struct doctor_command *command = context;
+
     switch (option) {
     case OPT_CINDER:
         return add_file(command->cinder, &command->cinder_count, value, err);
@@ -167,6 +170,17 @@ static int32_t examine(struct report *report, const struct doctor_command *comma
     return code;
 }
 
+/* Clusters and services that do not answer take their time-outs, and a certification makes clones. */
+static int32_t examine_visibly(struct report *report, const struct doctor_command *command, vtclone_error *err)
+{
+    struct cli_progress progress;
+
+    cli_progress_begin(&progress, command->certify ? "looking, and trying the engines" : "looking", NULL, NULL);
+    int32_t code = examine(report, command, err);
+    cli_progress_end(&progress);
+    return code;
+}
+
 static int conclude(const struct report *report)
 {
     if (report->service_failed)
@@ -188,7 +202,7 @@ static int run(const struct doctor_command *command)
     else if (command->image_count > 0 && !command->live)
         code = cli_fail(&err, "--image-id needs --live");
     else
-        code = examine(&report, command, &err);
+        code = examine_visibly(&report, command, &err);
     if (code == VTCLONE_OK && command->json)
         code = report_print_json(&report, &err);
     else if (code == VTCLONE_OK)
@@ -214,21 +228,9 @@ int cmd_doctor(int argc, char **argv)
         { "help", no_argument, NULL, 'h' },
         { 0 },
     };
-    struct doctor_command command = { 0 };
-    vtclone_error err = { 0 };
-    int option;
+    static const struct cli_command command = { "vtclone doctor", usage, options, take };
+    struct doctor_command wanted = { 0 };
+    int status = cli_parse(&command, argc, argv, &wanted, &wanted.json);
 
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (option == 'h')
-            return fputs(usage, stdout), CLI_OK;
-        if (option == '?')
-            return fputs(usage, stderr), CLI_USAGE;
-        if (own_option(&command, option, optarg, &err) != VTCLONE_OK)
-            return cli_report_error("vtclone doctor", &err, command.json);
-    }
-    if (optind < argc) {
-        cli_fail(&err, "unexpected argument %s", argv[optind]);
-        return cli_report_error("vtclone doctor", &err, command.json);
-    }
-    return run(&command);
+    return status >= 0 ? status : run(&wanted);
 }

@@ -119,37 +119,40 @@ static int32_t print(vtclone_cloud *cloud, bool json, vtclone_error *err)
     return VTCLONE_OK;
 }
 
+struct stores_command {
+    const char *site;
+    bool json;
+};
+
+static int32_t take(void *context, int option, const char *value, vtclone_error *err)
+{
+    struct stores_command *command = context;
+
+    if (option != CLI_OPT_SITE)
+        return cli_format(value, &command->json, err);
+    command->site = value;
+    return VTCLONE_OK;
+}
+
 int cmd_stores(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "site", required_argument, NULL, 's' },
-        { "format", required_argument, NULL, 'f' },
+        { "site", required_argument, NULL, CLI_OPT_SITE },
+        { "format", required_argument, NULL, CLI_OPT_FORMAT },
         { "help", no_argument, NULL, 'h' },
         { 0 },
     };
+    static const struct cli_command command = { "vtclone stores", usage, options, take };
+    struct stores_command wanted = { 0 };
     vtclone_error err = { 0 };
     vtclone_cloud *cloud = NULL;
-    const char *site = NULL;
-    bool json = false;
-    int32_t code = VTCLONE_OK;
-    int option;
+    int status = cli_parse(&command, argc, argv, &wanted, &wanted.json);
 
-    while (code == VTCLONE_OK && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (option == 'h')
-            return fputs(usage, stdout), CLI_OK;
-        if (option == '?')
-            return fputs(usage, stderr), CLI_USAGE;
-        if (option == 's')
-            site = optarg;
-        else
-            code = cli_format(optarg, &json, &err);
-    }
-    if (code == VTCLONE_OK && optind < argc)
-        code = cli_fail(&err, "unexpected argument %s", argv[optind]);
+    if (status >= 0)
+        return status;
+    int32_t code = cli_cloud_open(wanted.site, 0, &cloud, &err);
     if (code == VTCLONE_OK)
-        code = cli_cloud_open(site, 0, &cloud, &err);
-    if (code == VTCLONE_OK)
-        code = print(cloud, json, &err);
+        code = print(cloud, wanted.json, &err);
     vtclone_cloud_free(cloud);
-    return code == VTCLONE_OK ? CLI_OK : cli_report_error("vtclone stores", &err, json);
+    return code == VTCLONE_OK ? CLI_OK : cli_report_error(command.name, &err, wanted.json);
 }

@@ -72,7 +72,7 @@ def test_the_table_says_what_would_make_a_miss_a_hit(files):
     done = resolve(files, image(locations=image()["locations"][:1]), "--volume-type", "ceph")
     assert done.returncode == 3
     assert "miss: STORE_NOT_FOR_BACKEND" in done.stdout
-    assert "vtclone copy --image-id ID --store STORE" in done.stdout
+    assert f"to make it a hit: vtclone copy --image-id {IMAGE} --store ceph --wait\n" in done.stdout
     assert "\033" not in done.stdout
 
 

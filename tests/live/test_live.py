@@ -250,6 +250,17 @@ def test_a_volume_by_cinder_has_the_images_bytes_and_boots(world, everywhere, cl
     assert world.checksum(volume_type, "volume-" + made["volume_id"]) == wanted_checksum()
 
 
+def test_many_volumes_by_cinder_are_made_at_once(world, everywhere, clean_volumes):
+    run = world.vtclone("clone", "--image-id", everywhere, "--volume-type", "netapp", "--count", "3", "--name-template",
+                        "many-{n}", "--size", "1", "--format", "json")
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+    assert (told["made"], told["method"]) == (3, "cinder-clone")
+    for one in told["volumes"]:
+        volume = world.admin("GET", "volumev3", "/volumes/" + one["volume_id"])["volume"]
+        assert (volume["name"], volume["status"], one["engine"]) == (one["volume"], "available", "cinder")
+
+
 def test_stock_cinder_records_the_same_image_metadata(world, everywhere, clean_volumes):
     from labkit import story
     stock = story.wait_volume(world.admin, story.create_volume(world.admin, "stock", "netapp", everywhere))

@@ -3,42 +3,9 @@ the site says."""
 
 import json
 import os
-import pathlib
 import subprocess
 
-import pytest
-
 PROGRAM = os.environ["VTCLONE_PROGRAM"]
-ROOT = pathlib.Path(__file__).parents[2]
-PORT = os.environ.get("VTCLONE_OPS_PORT", "9100")
-
-
-class Cluster:
-    def __init__(self, state):
-        self.state = state
-        self.conf = str(state / "ceph.conf")
-
-    def lab(self, *args):
-        return subprocess.run([str(ROOT / "lab/ceph")] + list(args) + ["--state", str(self.state)], check=True,
-                              capture_output=True, text=True, timeout=180).stdout
-
-    def ceph(self, *args):
-        return subprocess.run(["ceph", "--conf", self.conf, "--connect-timeout", "20"] + list(args), check=True,
-                              capture_output=True, text=True, timeout=60).stdout
-
-    def site(self):
-        return json.loads(subprocess.run([str(ROOT / "lab/site"), "--state", str(self.state)], check=True,
-                                         capture_output=True, text=True, timeout=60).stdout)
-
-
-@pytest.fixture(scope="module", name="cluster")
-def _cluster(tmp_path_factory):
-    cluster = Cluster(tmp_path_factory.mktemp("ops-ceph"))
-    try:
-        cluster.lab("start", "--port", PORT, "--name", "opsdoctor", "--clone-v1")
-        yield cluster
-    finally:
-        cluster.lab("stop", "--purge")
 
 
 def doctor(tmp_path, site):
