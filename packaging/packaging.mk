@@ -44,3 +44,9 @@ wheel: $(BUILD)/libvtclone.so.1 ## platform wheels of both Python packages, in b
 
 check-wheel: wheel ## installs the wheels into an empty environment and uses them
 	$(Q)packaging/check-wheel build/wheel
+
+# ---- a container image ----
+
+.PHONY: check-container
+check-container: ## builds the container recipe with buildah on a base made here, and has Cinder in it find vtclone
+	$(Q)packaging/check-container
