@@ -1,9 +1,8 @@
 /*
  * certify_api.c - vtclone_certify(): what engine auto does on a backend, for an operator who asks.
  */
-#include "batch.h"
-#include "cls_encode.h"
 #include "direct_facts.h"
+#include "directory.h"
 #include "engine_choose.h"
 #include "error.h"
 #include "handle.h"
@@ -13,8 +12,6 @@
 
 #define GIB (UINT64_C(1) << 30)
 #define SNAPSHOT "snap"          /* Glance's name for it */
-#define LOOK_AT_MAX 128          /* images of the pool in which a snapshot is looked for */
-#define LIST_BYTES 65536
 #define WRITER_CEILING (64u << 10)
 
 struct question {
@@ -60,41 +57,15 @@ static int look_at(struct question *question, rados_ioctx_t ioctx, const char *i
 /* The first images of the pool's directory, of which one may do. */
 static int find_image(struct question *question, rados_ioctx_t ioctx)
 {
-    unsigned char start[16];
-    char *reply = malloc(LIST_BYTES);
-    struct cls_writer argument;
-    struct cls_reader reader;
-    rados_read_op_t op = rados_create_read_op();
-    struct batch batch;
-    size_t len = 0;
-    uint32_t count = 0;
-    int result;
+    struct directory_page page;
+    int result = directory_read(&page, ioctx, "", DIRECTORY_PAGE_MAX, question->deadline);
 
-    cls_writer_init(&argument, start, sizeof(start));
-    cls_put_string(&argument, "");
-    cls_put_u64(&argument, LOOK_AT_MAX);
-    if (op != NULL && reply != NULL)
-        rados_read_op_exec_user_buf(op, "rbd", "dir_list", (const char *)start, argument.len, reply, LIST_BYTES, &len,
-                                    NULL);
-    batch_init(&batch);
-    batch_read(&batch, "read-directory", ioctx, CLS_DIRECTORY, "", op);
-    result = reply == NULL ? -ENOMEM : batch_run(&batch, question->deadline);
-    batch_end(&batch);
-    cls_reader_init(&reader, reply, result == 0 ? len : 0);
     if (result == 0) {
-        count = cls_get_u32(&reader);
         result = -ENOENT;
+        while (result == -ENOENT && directory_next(&page))
+            result = look_at(question, ioctx, page.name);
     }
-    for (uint32_t i = 0; i < count && result == -ENOENT; i++) {
-        char name[VTCLONE_MAX_NAME_BYTES + 1], id[IMAGE_ID_SIZE];
-
-        cls_get_string(&reader, name, sizeof(name));
-        cls_get_string(&reader, id, sizeof(id));
-        if (reader.bad)
-            break;
-        result = look_at(question, ioctx, name);
-    }
-    free(reply);
+    directory_end(&page);
     return result;
 }
 

@@ -8,6 +8,7 @@
 #include "certify_release.h"
 #include "cls_encode.h"
 #include "cls_rbd.h"
+#include "directory.h"
 #include "engine_direct.h"
 #include "object_diff.h"
 
@@ -221,50 +222,30 @@ static bool remove_both(struct run *run)
     return well;
 }
 
-/* What an earlier certification that died has left: its clone, and by it the entry at the parent. */
+/* The clone of an earlier certification that died, and by it the entry at the parent. */
+static void remove_if_old(rados_ioctx_t pool, const char *name)
+{
+    struct timespec made = { 0 }, now;
+    rbd_image_t image;
+
+    if (rbd_open_read_only(pool, name, &image, NULL) < 0)
+        return;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (rbd_get_create_timestamp(image, &made) < 0)
+        made.tv_sec = now.tv_sec;
+    rbd_close(image);
+    if (now.tv_sec - made.tv_sec > SWEEP_AGE_S)
+        rbd_remove(pool, name);
+}
+
 static void sweep(struct run *run)
 {
-    unsigned char room[64];
-    char *reply = malloc(32768);
-    struct cls_writer argument;
-    struct cls_reader reader;
-    rados_read_op_t op = rados_create_read_op();
-    struct batch batch;
-    size_t len = 0;
-    uint32_t count = 0;
-    int result;
+    struct directory_page page;
 
-    cls_writer_init(&argument, room, sizeof(room));
-    cls_put_string(&argument, CERTIFY_PREFIX);
-    cls_put_u64(&argument, SWEEP_MAX);
-    if (op != NULL && reply != NULL)
-        rados_read_op_exec_user_buf(op, "rbd", "dir_list", (const char *)room, argument.len, reply, 32768, &len, NULL);
-    batch_init(&batch);
-    batch_read(&batch, "read-directory", run->target, CLS_DIRECTORY, "", op);
-    result = reply == NULL ? -ENOMEM : batch_run(&batch, run->deadline);
-    batch_end(&batch);
-    cls_reader_init(&reader, reply, result == 0 ? len : 0);
-    if (result == 0)
-        count = cls_get_u32(&reader);
-    for (uint32_t i = 0; i < count && !reader.bad; i++) {
-        char name[VTCLONE_MAX_NAME_BYTES + 1], id[IMAGE_ID_SIZE];
-        struct timespec made = { 0 }, now;
-        rbd_image_t image;
-
-        cls_get_string(&reader, name, sizeof(name));
-        cls_get_string(&reader, id, sizeof(id));
-        if (reader.bad || strncmp(name, CERTIFY_PREFIX, sizeof(CERTIFY_PREFIX) - 1) != 0)
-            break;
-        if (rbd_open_read_only(run->target, name, &image, NULL) < 0)
-            continue;
-        clock_gettime(CLOCK_REALTIME, &now);
-        if (rbd_get_create_timestamp(image, &made) < 0)
-            made.tv_sec = now.tv_sec;
-        rbd_close(image);
-        if (now.tv_sec - made.tv_sec > SWEEP_AGE_S)
-            rbd_remove(run->target, name);
-    }
-    free(reply);
+    if (directory_read(&page, run->target, CERTIFY_PREFIX, SWEEP_MAX, run->deadline) == 0)
+        while (directory_next(&page) && strncmp(page.name, CERTIFY_PREFIX, sizeof(CERTIFY_PREFIX) - 1) == 0)
+            remove_if_old(run->target, page.name);
+    directory_end(&page);
 }
 
 /* ---- all of it ---- */

@@ -51,6 +51,18 @@ int32_t cloud_check_token(const char *token, vtclone_error *err)
     return VTCLONE_OK;
 }
 
+int32_t cloud_enter_image(const vtclone_cloud *cloud, const char *function, const void *out, const char *image_id,
+                          const char *user_token, vtclone_error *err)
+{
+    int32_t rc = cloud_enter(cloud, function, err);
+
+    if (rc == VTCLONE_OK && out == NULL)
+        rc = error_set(err, VTCLONE_E_INVALID, "%s: no place for the result", function);
+    if (rc == VTCLONE_OK)
+        rc = cloud_check_uuid(image_id, "image id", err);
+    return rc != VTCLONE_OK ? rc : cloud_check_token(user_token, err);
+}
+
 /* ---- options ---- */
 
 static const char *environment(const char *name)

@@ -30,6 +30,10 @@ struct vtclone_cloud {
 
 /* At the top of an entry point: the handle is there and is this process's. */
 int32_t cloud_enter(const vtclone_cloud *cloud, const char *function, vtclone_error *err);
+/* The same for a call about an image that has a result: its id and the user's token (NULL is fine) are as they must be, and
+ * out is there. */
+int32_t cloud_enter_image(const vtclone_cloud *cloud, const char *function, const void *out, const char *image_id,
+                          const char *user_token, vtclone_error *err);
 /* The call's deadline; timeout_ms 0: the cloud's own. */
 struct call cloud_call(const vtclone_cloud *cloud, uint32_t timeout_ms, int32_t cancel_fd);
 /* Image and volume ids go into paths: they must be UUIDs. */

@@ -101,13 +101,7 @@ int32_t vtclone_cloud_image(vtclone_cloud *cloud, const char *image_id, const ch
     size_t ignored;
 
     ERR_OR_LOCAL(err);
-    int32_t rc = cloud_enter(cloud, "vtclone_cloud_image", err);
-    if (rc == VTCLONE_OK && out == NULL)
-        rc = error_set(err, VTCLONE_E_INVALID, "vtclone_cloud_image: no place for the result");
-    if (rc == VTCLONE_OK)
-        rc = cloud_check_uuid(image_id, "image id", err);
-    if (rc == VTCLONE_OK)
-        rc = cloud_check_token(user_token, err);
+    int32_t rc = cloud_enter_image(cloud, "vtclone_cloud_image", out, image_id, user_token, err);
     if (rc != VTCLONE_OK)
         return rc;
     struct call call = cloud_call(cloud, 0, 0);
@@ -210,15 +204,9 @@ int32_t vtclone_cloud_resolve(vtclone_cloud *cloud, const vtclone_site *site, co
     vtclone_resolve_options given;
 
     ERR_OR_LOCAL(err);
-    int32_t rc = cloud_enter(cloud, "vtclone_cloud_resolve", err);
-    if (rc == VTCLONE_OK && out == NULL)
-        rc = error_set(err, VTCLONE_E_INVALID, "vtclone_cloud_resolve: no place for the result");
+    int32_t rc = cloud_enter_image(cloud, "vtclone_cloud_resolve", out, image_id, user_token, err);
     if (rc == VTCLONE_OK)
         rc = sized_read(&given, sizeof(given), options, "vtclone_resolve_options", err);
-    if (rc == VTCLONE_OK)
-        rc = cloud_check_uuid(image_id, "image id", err);
-    if (rc == VTCLONE_OK)
-        rc = cloud_check_token(user_token, err);
     if (rc != VTCLONE_OK)
         return rc;
     given.size = sizeof(given); /* options may be NULL */

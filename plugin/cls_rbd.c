@@ -9,17 +9,30 @@
 
 #define ARGUMENT_MAX 1024 /* bytes of one method's argument, metadata apart */
 
-/* Adds a class call; an argument that did not fit frees the operation and makes it NULL. */
-static void call(rados_write_op_t *op, const char *method, const struct cls_writer *argument)
+/* An operation and the argument of the class method that it will call. */
+struct method_call {
+    rados_write_op_t op;
+    struct cls_writer argument;
+    unsigned char room[ARGUMENT_MAX];
+};
+
+/* False: no memory. */
+static bool begin(struct method_call *call)
 {
-    if (*op == NULL)
-        return;
-    if (argument->overflow) {
-        rados_release_write_op(*op);
-        *op = NULL;
-        return;
+    call->op = rados_create_write_op();
+    cls_writer_init(&call->argument, call->room, sizeof(call->room));
+    return call->op != NULL;
+}
+
+/* The operation, for its caller; NULL where the argument did not fit. */
+static rados_write_op_t finish(struct method_call *call, const char *method)
+{
+    if (call->argument.overflow) {
+        rados_release_write_op(call->op);
+        return NULL;
     }
-    rados_write_op_exec(*op, "rbd", method, (const char *)argument->data, argument->len, NULL);
+    rados_write_op_exec(call->op, "rbd", method, (const char *)call->argument.data, call->argument.len, NULL);
+    return call->op;
 }
 
 static void put_parent_spec(struct cls_writer *writer, const struct parent_spec *parent)
@@ -46,15 +59,13 @@ static void put_child_spec(struct cls_writer *writer, int64_t pool_id, const cha
 
 static rados_write_op_t name_and_id(const char *method, const char *name, const char *id)
 {
-    unsigned char room[ARGUMENT_MAX];
-    struct cls_writer argument;
-    rados_write_op_t op = rados_create_write_op();
+    struct method_call call;
 
-    cls_writer_init(&argument, room, sizeof(room));
-    cls_put_string(&argument, name);
-    cls_put_string(&argument, id);
-    call(&op, method, &argument);
-    return op;
+    if (!begin(&call))
+        return NULL;
+    cls_put_string(&call.argument, name);
+    cls_put_string(&call.argument, id);
+    return finish(&call, method);
 }
 
 rados_write_op_t cls_dir_add(const char *name, const char *id)
@@ -69,82 +80,68 @@ rados_write_op_t cls_dir_remove(const char *name, const char *id)
 
 rados_write_op_t cls_header_create(uint64_t size, uint8_t order, uint64_t features, const char *id)
 {
-    unsigned char room[ARGUMENT_MAX];
     char prefix[sizeof(CLS_DATA_PREFIX) + IMAGE_ID_SIZE];
-    struct cls_writer argument;
-    rados_write_op_t op = rados_create_write_op();
+    struct method_call call;
 
-    if (op == NULL)
+    if (!begin(&call))
         return NULL;
     snprintf(prefix, sizeof(prefix), "%s%s", CLS_DATA_PREFIX, id);
-    cls_writer_init(&argument, room, sizeof(room));
-    cls_put_u64(&argument, size);
-    cls_put_u8(&argument, order);
-    cls_put_u64(&argument, features);
-    cls_put_string(&argument, prefix);
-    cls_put_u64(&argument, UINT64_MAX); /* data pool -1: none */
-    rados_write_op_create(op, LIBRADOS_CREATE_EXCLUSIVE, NULL);
-    rados_write_op_setxattr(op, CLS_MARK_UNFINISHED, "1", 1);
-    call(&op, "create", &argument);
-    return op;
+    cls_put_u64(&call.argument, size);
+    cls_put_u8(&call.argument, order);
+    cls_put_u64(&call.argument, features);
+    cls_put_string(&call.argument, prefix);
+    cls_put_u64(&call.argument, UINT64_MAX); /* data pool -1: none */
+    rados_write_op_create(call.op, LIBRADOS_CREATE_EXCLUSIVE, NULL);
+    rados_write_op_setxattr(call.op, CLS_MARK_UNFINISHED, "1", 1);
+    return finish(&call, "create");
 }
 
 rados_write_op_t cls_object_map_create(uint64_t count)
 {
-    unsigned char room[16];
-    struct cls_writer argument;
-    rados_write_op_t op = rados_create_write_op();
+    struct method_call call;
 
-    if (op == NULL)
+    if (!begin(&call))
         return NULL;
-    cls_writer_init(&argument, room, sizeof(room));
-    cls_put_u64(&argument, count);
-    cls_put_u8(&argument, 0); /* OBJECT_NONEXISTENT */
-    rados_write_op_create(op, LIBRADOS_CREATE_EXCLUSIVE, NULL);
-    call(&op, "object_map_resize", &argument);
-    return op;
+    cls_put_u64(&call.argument, count);
+    cls_put_u8(&call.argument, 0); /* OBJECT_NONEXISTENT */
+    rados_write_op_create(call.op, LIBRADOS_CREATE_EXCLUSIVE, NULL);
+    return finish(&call, "object_map_resize");
 }
 
-static void set_clone_child(rados_write_op_t *op)
+static rados_write_op_t set_clone_child(struct method_call *call)
 {
-    unsigned char room[16];
-    struct cls_writer argument;
-
-    cls_writer_init(&argument, room, sizeof(room));
-    cls_put_u64(&argument, CLS_OP_FEATURE_CLONE_CHILD); /* the bits, and which bits are meant */
-    cls_put_u64(&argument, CLS_OP_FEATURE_CLONE_CHILD);
-    call(op, "op_features_set", &argument);
+    cls_writer_init(&call->argument, call->room, sizeof(call->room));
+    cls_put_u64(&call->argument, CLS_OP_FEATURE_CLONE_CHILD); /* the bits, and which bits are meant */
+    cls_put_u64(&call->argument, CLS_OP_FEATURE_CLONE_CHILD);
+    return finish(call, "op_features_set");
 }
 
 rados_write_op_t cls_clone_child_set(void)
 {
-    rados_write_op_t op = rados_create_write_op();
+    struct method_call call;
 
-    if (op == NULL)
+    if (!begin(&call))
         return NULL;
-    rados_write_op_assert_exists(op);
-    set_clone_child(&op);
-    return op;
+    rados_write_op_assert_exists(call.op);
+    return set_clone_child(&call);
 }
 
 rados_write_op_t cls_parent_attach(const struct parent_spec *parent, uint64_t overlap, const void *metadata,
                                    size_t metadata_len)
 {
-    unsigned char room[ARGUMENT_MAX];
-    struct cls_writer argument;
-    rados_write_op_t op = rados_create_write_op();
+    struct method_call call;
 
-    if (op == NULL)
+    if (!begin(&call))
         return NULL;
-    cls_writer_init(&argument, room, sizeof(room));
-    put_parent_spec(&argument, parent);
-    cls_put_u64(&argument, overlap);
-    cls_put_u8(&argument, 0); /* not a reattachment */
-    rados_write_op_assert_exists(op);
-    rados_write_op_cmpxattr(op, CLS_MARK_UNFINISHED, LIBRADOS_CMPXATTR_OP_EQ, "1", 1);
-    rados_write_op_rmxattr(op, CLS_MARK_UNFINISHED);
-    call(&op, "parent_attach", &argument);
-    set_clone_child(&op);
+    put_parent_spec(&call.argument, parent);
+    cls_put_u64(&call.argument, overlap);
+    cls_put_u8(&call.argument, 0); /* not a reattachment */
+    rados_write_op_assert_exists(call.op);
+    rados_write_op_cmpxattr(call.op, CLS_MARK_UNFINISHED, LIBRADOS_CMPXATTR_OP_EQ, "1", 1);
+    rados_write_op_rmxattr(call.op, CLS_MARK_UNFINISHED);
+    if (finish(&call, "parent_attach") == NULL)
+        return NULL;
+    rados_write_op_t op = set_clone_child(&call);
     if (op != NULL && metadata != NULL)
         rados_write_op_exec(op, "rbd", "metadata_set", metadata, metadata_len, NULL);
     return op;
@@ -152,35 +149,27 @@ rados_write_op_t cls_parent_attach(const struct parent_spec *parent, uint64_t ov
 
 rados_write_op_t cls_id_create(const char *id, const char *mark)
 {
-    unsigned char room[ARGUMENT_MAX];
-    struct cls_writer argument;
-    rados_write_op_t op = rados_create_write_op();
+    struct method_call call;
 
-    if (op == NULL)
+    if (!begin(&call))
         return NULL;
-    cls_writer_init(&argument, room, sizeof(room));
-    cls_put_string(&argument, id);
-    rados_write_op_create(op, LIBRADOS_CREATE_EXCLUSIVE, NULL);
+    cls_put_string(&call.argument, id);
+    rados_write_op_create(call.op, LIBRADOS_CREATE_EXCLUSIVE, NULL);
     if (mark != NULL)
-        rados_write_op_setxattr(op, mark, id, strlen(id));
-    call(&op, "set_id", &argument);
-    return op;
+        rados_write_op_setxattr(call.op, mark, id, strlen(id));
+    return finish(&call, "set_id");
 }
 
 static rados_write_op_t child(const char *method, uint64_t snap_id, int64_t child_pool_id, const char *child_id)
 {
-    unsigned char room[ARGUMENT_MAX];
-    struct cls_writer argument;
-    rados_write_op_t op = rados_create_write_op();
+    struct method_call call;
 
-    if (op == NULL)
+    if (!begin(&call))
         return NULL;
-    cls_writer_init(&argument, room, sizeof(room));
-    cls_put_u64(&argument, snap_id);
-    put_child_spec(&argument, child_pool_id, child_id);
+    cls_put_u64(&call.argument, snap_id);
+    put_child_spec(&call.argument, child_pool_id, child_id);
     /* Nothing else may be in it: on a pool that it only reads, Cinder's user may call these two methods and no more. */
-    call(&op, method, &argument);
-    return op;
+    return finish(&call, method);
 }
 
 rados_write_op_t cls_child_attach(uint64_t snap_id, int64_t child_pool_id, const char *child_id)

@@ -283,17 +283,11 @@ int32_t vtclone_cloud_resolve_or_copy(vtclone_cloud *cloud, const vtclone_site *
     vtclone_decision *first, *after;
 
     ERR_OR_LOCAL(err);
-    int32_t rc = cloud_enter(cloud, "vtclone_cloud_resolve_or_copy", err);
-    if (rc == VTCLONE_OK && out == NULL)
-        rc = error_set(err, VTCLONE_E_INVALID, "vtclone_cloud_resolve_or_copy: no place for the result");
+    int32_t rc = cloud_enter_image(cloud, "vtclone_cloud_resolve_or_copy", out, image_id, user_token, err);
     if (rc == VTCLONE_OK)
         rc = take_options(copy, &given, err);
     if (rc == VTCLONE_OK)
         rc = sized_read(&wanted, sizeof(wanted), options, "vtclone_resolve_options", err);
-    if (rc == VTCLONE_OK)
-        rc = cloud_check_uuid(image_id, "image id", err);
-    if (rc == VTCLONE_OK)
-        rc = cloud_check_token(user_token, err);
     if (rc != VTCLONE_OK)
         return rc;
     wanted.size = sizeof(wanted); /* options may be NULL */
