@@ -5,7 +5,7 @@ import os
 from labkit import arrays, database, layout, rabbit
 
 NODE = "node"               # host part of the backends' names, as in labkit/site.py
-PASSWORD = "lab"            # of every user; everything listens on loopback only
+PASSWORD = "not-for-any-log"    # of every user; a word that tests can look for in logs
 FIXED_KEY = "6c6162" + "0" * 58     # encrypted volume types: Cinder's fixed-key manager
 
 CINDER_DAEMONS = ("cinder-api", "cinder-scheduler", "cinder-volume")

@@ -74,3 +74,29 @@ def everywhere(lab):
 def only_netapp(lab):
     """A public image in the default store alone."""
     return lab.image()
+
+
+@pytest.fixture(scope="session")
+def secret(lab):
+    """A private image of project other, with copies in netapp and ceph."""
+    return lab.image(["ceph"], session=lab.other, visibility="private", seed=77)
+
+
+@pytest.fixture(scope="session")
+def secret_volume(lab):
+    """A volume of project other on netapp, which holds no image."""
+    volume = lab.other("POST", "volumev3", "/volumes", {"volume": {"size": 1, "volume_type": "netapp"}})["volume"]["id"]
+    assert lab.wait(volume) == {volume: "available"}
+    return volume
+
+
+@pytest.fixture(scope="session")
+def spoofed(lab):
+    """Makes an image of project demo whose owner has written that location into it."""
+    def make(url, **properties):
+        body = {"name": "spoofed", "disk_format": "raw", "container_format": "bare", "visibility": "private"}
+        image = lab.demo("POST", "image", "/v2/images", dict(body, **properties))["id"]
+        lab.patch_image(lab.demo, image, [{"op": "replace", "path": "/locations",
+                                           "value": [{"url": url, "metadata": {}}]}])
+        return image
+    return make

@@ -1,5 +1,6 @@
 """What the tests ask of a running lab: daemons with other settings, images, volumes, what the logs and Ceph say."""
 
+import contextlib
 import glob
 import json
 import os
@@ -152,6 +153,14 @@ class World:
     def locations(self, image_id):
         return {entry["metadata"]["store"]: entry["url"] for entry in
                 story.get_image(self.admin, image_id)["locations"]}
+
+    @contextlib.contextmanager
+    def nothing_is_made_or_downloaded(self):
+        pools = ("volumes", "netapp", "powerstore")
+        before, mark = {pool: self.rbd_images(pool) for pool in pools}, self.mark("glance-api")
+        yield
+        assert {pool: self.rbd_images(pool) for pool in pools} == before
+        assert "/file" not in self.log_since(mark, "glance-api")
 
     # ---- volumes ----
 

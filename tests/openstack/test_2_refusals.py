@@ -1,6 +1,5 @@
 """What must not be cloned, and what must not be downloaded either."""
 
-import contextlib
 import subprocess
 
 import pytest
@@ -17,41 +16,6 @@ def settings(lab):
     lab.settle("glance-api")
 
 
-@pytest.fixture(scope="module")
-def secret(lab):
-    """A private image of project other, with copies in netapp and ceph."""
-    return lab.image(["ceph"], session=lab.other, visibility="private", seed=77)
-
-
-@pytest.fixture(scope="module")
-def secret_volume(lab):
-    """A volume of project other on netapp, which holds no image."""
-    volume = lab.other("POST", "volumev3", "/volumes", {"volume": {"size": 1, "volume_type": "netapp"}})["volume"]["id"]
-    assert lab.wait(volume) == {volume: "available"}
-    return volume
-
-
-@pytest.fixture(scope="module")
-def spoofed(lab):
-    """Makes an image of project demo whose owner has written that location into it."""
-    def make(url, **properties):
-        body = {"name": "spoofed", "disk_format": "raw", "container_format": "bare", "visibility": "private"}
-        image = lab.demo("POST", "image", "/v2/images", dict(body, **properties))["id"]
-        lab.patch_image(lab.demo, image, [{"op": "replace", "path": "/locations",
-                                           "value": [{"url": url, "metadata": {}}]}])
-        return image
-    return make
-
-
-@contextlib.contextmanager
-def nothing_is_made_or_downloaded(lab):
-    pools = ("volumes", "netapp", "powerstore")
-    before, mark = {pool: lab.rbd_images(pool) for pool in pools}, lab.mark("glance-api")
-    yield
-    assert {pool: lab.rbd_images(pool) for pool in pools} == before
-    assert "/file" not in lab.log_since(mark, "glance-api")
-
-
 def test_another_projects_private_image_is_not_found(lab, secret):
     with pytest.raises(osworld.HttpError) as caught:
         lab.volume("ceph", secret, session=lab.demo)
@@ -64,7 +28,7 @@ def test_another_projects_private_image_is_not_found(lab, secret):
 def test_a_location_of_another_projects_image_is_refused_on_every_type(lab, secret, spoofed, volume_type):
     image = spoofed(lab.locations(secret)["ceph"])
     mark = lab.mark()
-    with nothing_is_made_or_downloaded(lab):
+    with lab.nothing_is_made_or_downloaded():
         volume = lab.make(volume_type, image, session=lab.demo, expect="error")
     found = lab.outcome(volume)
     assert (found["outcome"], found["reason"], found["method"]) == ("refused", "NOT_PAIRED", "none")
@@ -78,7 +42,7 @@ def test_a_location_of_another_projects_image_is_refused_on_every_type(lab, secr
 @pytest.mark.parametrize("volume_type", ["netapp", "ceph"])
 def test_a_location_of_another_projects_volume_is_refused(lab, secret_volume, spoofed, volume_type):
     image = spoofed("cinder://netapp/" + secret_volume)
-    with nothing_is_made_or_downloaded(lab):
+    with lab.nothing_is_made_or_downloaded():
         volume = lab.make(volume_type, image, session=lab.demo, expect="error")
     assert lab.outcome(volume)["reason"] == "NOT_PAIRED"
     lab.delete(volume)
@@ -86,7 +50,7 @@ def test_a_location_of_another_projects_volume_is_refused(lab, secret_volume, sp
 
 def test_a_location_of_another_images_volume_is_refused(lab, secret, spoofed):
     image = spoofed(lab.locations(secret)["netapp"])
-    with nothing_is_made_or_downloaded(lab):
+    with lab.nothing_is_made_or_downloaded():
         volume = lab.make("netapp", image, session=lab.demo, expect="error")
     assert lab.outcome(volume)["reason"] == "NOT_PAIRED"
     lab.delete(volume)
@@ -94,7 +58,7 @@ def test_a_location_of_another_images_volume_is_refused(lab, secret, spoofed):
 
 def test_a_container_format_that_is_not_cloned_does_not_open_the_way_to_a_download(lab, secret, spoofed):
     image = spoofed(lab.locations(secret)["ceph"], container_format="ovf")
-    with nothing_is_made_or_downloaded(lab):
+    with lab.nothing_is_made_or_downloaded():
         volume = lab.make("ceph", image, session=lab.demo, expect="error")
     assert lab.outcome(volume)["outcome"] == "refused"
     lab.delete(volume)

@@ -36,6 +36,12 @@ def with_backend(cluster, **facts):
     return site
 
 
+def test_the_clusters_cinder_user_has_the_least_caps_and_no_more(cluster):
+    """What every test of a clone runs with."""
+    entry = json.loads(cluster.ceph("auth", "get", "client.cinder", "--format", "json"))[0]
+    assert entry["caps"] == {"mon": "profile rbd", "osd": "profile rbd pool=volumes, profile rbd-read-only pool=images"}
+
+
 def test_a_user_who_may_not_read_the_image_pool_is_named(cluster, tmp_path):
     status, report = doctor(tmp_path, with_backend(cluster, user="netapp", pool="netapp"))
     found = report["findings"]

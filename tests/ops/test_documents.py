@@ -90,6 +90,15 @@ def test_every_reason_is_in_the_readme():
     assert [one for one in reasons if one != "COUNT" and not re.search(r"\b%s\b" % one, text)] == []
 
 
+@pytest.mark.parametrize("document", ["SECURITY.md", "docs/configuration.md"])
+def test_the_least_caps_that_are_asked_for_are_those_that_the_tests_run_with(document):
+    sys.path.insert(0, str(ROOT / "lab"))
+    from labkit import layout
+    caps = layout.user_caps()["client.cinder"]
+    osd = caps["osd"].replace("pool=volumes", "pool=VOLUMES").replace("pool=images", "pool=IMAGES")
+    assert "`mon '%s'`, `osd '%s'`" % (caps["mon"], osd) in re.sub(r"\s+", " ", (ROOT / document).read_text())
+
+
 def test_the_configuration_page_is_what_the_options_say():
     done = subprocess.run([sys.executable, str(ROOT / "packaging/config_doc.py")], capture_output=True, text=True,
                           check=True, cwd=ROOT)
