@@ -1,4 +1,5 @@
 """Every way in which a service can fail ends in one clear line, the right code and status, within its deadline."""
+import ctypes
 import gzip
 import json
 import threading
@@ -111,7 +112,11 @@ def test_an_answer_without_a_content_type_is_refused(server):
 
 
 def test_an_answer_that_is_not_http_is_refused(server):
-    assert "HTTP/0.9" in fails(server, Answer(raw=b"SSH-2.0-OpenSSH_9.2\r\n"), within=10)
+    curl = ctypes.CDLL("libcurl.so.4")
+    curl.curl_version.restype = ctypes.c_char_p
+    # "libcurl/8.14.1 ...": 7.88 takes it for HTTP/0.9, which is not allowed, 8.14 for a broken status line
+    said = "HTTP/0.9" if curl.curl_version().startswith(b"libcurl/7.") else "Invalid status line"
+    assert said in fails(server, Answer(raw=b"SSH-2.0-OpenSSH_9.2\r\n"), within=10)
 
 
 def test_a_connection_reset_at_each_byte_of_the_header_is_mended_by_a_repetition(server):
