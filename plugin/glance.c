@@ -171,7 +171,7 @@ int32_t glance_locations(struct glance *glance, const struct call *call, struct 
     snprintf(what, sizeof(what), "get the locations of image %s from Glance", image_id);
     const struct service_request request = { .path = path, .what = what, .as_service = true };
     rc = service_send(&service, &request, call, &response, err);
-    if (rc == VTCLONE_OK && (response.status == 403 || response.status == 501)) {
+    if (rc == VTCLONE_OK && (response.status == 401 || response.status == 403 || response.status == 501)) {
         pthread_mutex_lock(&glance->lock);
         glance->no_locations_until = monotonic_ns() + refusal_ttl_ns;
         pthread_mutex_unlock(&glance->lock);

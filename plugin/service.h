@@ -31,7 +31,7 @@ struct service_request {
     size_t cap;                /* bytes of the answer; 0: 4 MiB */
 };
 
-/* Sends it. Any status but 401 is a success; the caller releases response in any case. */
+/* Sends it. Any status but 401 is a success, and of a request as_service that one, too; the caller releases response in any case. */
 int32_t service_send(const struct service *service, const struct service_request *request, const struct call *call,
                      struct http_response *response, vtclone_error *err);
 /* The refusal of an answer, as http_refusal(). */

@@ -3,7 +3,7 @@
 import os
 
 from labkit import database, osconf
-from labkit.rest import HttpError, Session
+from labkit.rest import HttpError, Session, call
 
 # name: (projects and roles); service users may act as services and as administrators, as most deployments have it
 USERS = {
@@ -46,17 +46,33 @@ def _create(session, path, kind, body):
     return next(entry["id"] for entry in found[path.strip("/")] if entry["name"] == body["name"])
 
 
+def _create_user(session, name, project_id, role_ids):
+    user_id = _create(session, "/users", "user", {"name": name, "password": osconf.PASSWORD, "domain_id": "default"})
+    for role_id in role_ids:
+        session("PUT", "identity", f"/projects/{project_id}/users/{user_id}/roles/{role_id}")
+
+
+def create_user(session, name, project, roles):
+    """A user with those roles in the project, whose password is that of all."""
+    def id_of(kind, wanted):
+        return session("GET", "identity", f"/{kind}?name={wanted}")[kind][0]["id"]
+    _create_user(session, name, id_of("projects", project), [id_of("roles", role) for role in roles])
+
+
+def has_location_api(facts):
+    """Whether the lab's Glance has GET /v2/images/ID/locations: from 2024.2 (29) on."""
+    _headers, body = call("GET", facts["urls"]["glance"] + "/versions")
+    return "v2.17" in {version["id"] for version in body["versions"]}
+
+
 def fill_keystone(facts):
     session = login(facts)
     roles = {name: _create(session, "/roles", "role", {"name": name}) for name in ("admin", "member", "service")}
     projects = {name: _create(session, "/projects", "project", {"name": name, "domain_id": "default"})
                 for name in ("service", "demo", "other")}
     for user, memberships in USERS.items():
-        user_id = _create(session, "/users", "user",
-                          {"name": user, "password": osconf.PASSWORD, "domain_id": "default"})
         for project, names in memberships.items():
-            for role in names:
-                session("PUT", "identity", f"/projects/{projects[project]}/users/{user_id}/roles/{roles[role]}")
+            _create_user(session, user, projects[project], [roles[role] for role in names])
     for name, kind, _template in SERVICES:
         service = _create(session, "/services", "service", {"name": name, "type": kind})
         for interface in ("public", "internal", "admin"):

@@ -239,13 +239,14 @@ def test_a_warm_resolve_with_the_locations_api_makes_two_requests(server):
         assert cloud.stats().requests - before == 2
 
 
-@pytest.mark.parametrize("status,asked", [(403, 1), (501, 1), (404, 2)])
+@pytest.mark.parametrize("status,asked", [(401, 2), (403, 1), (501, 1), (404, 2)])
 def test_a_refusing_locations_api_leaves_what_the_image_shows(server, status, asked):
     new_glance(server, Answer(status))
     with Cloud(server.url) as cloud:
         assert cloud.resolve("ceph")["reason"] == "LOCATIONS_HIDDEN"
         assert cloud.resolve("ceph")["reason"] == "LOCATIONS_HIDDEN"
-    # 403 and 501 say something of the credential and the service: not asked again for a time.
+    # 403 and 501 say something of the credential and the service: not asked again for a time. So does 401, where the
+    # token was sent as a service's without that role, once a new token was refused, too.
     assert len(server.seen("GET", PATH + "/locations")) == asked
 
 

@@ -77,6 +77,12 @@ class World:
         return digest.hexdigest()
 
 
+def resolve(world, image_id, volume_type, *more, project="admin"):
+    run = world.vtclone("resolve", "--image-id", image_id, "--volume-type", volume_type, "--format", "json", *more,
+                        project=project)
+    return run.returncode, json.loads(run.stdout)
+
+
 def wanted_checksum(seed=1):
     digest, at = hashlib.sha256(), 0
     for offset, piece in rawimage.pieces(MIB << 20, seed):
