@@ -218,7 +218,7 @@ def start_daemon(facts, daemon):
             argv = arrays.namespace(argv, os.path.join(state, "mnt", daemon))
     process = procs.spawn(state, daemon, argv, env=_environment(facts, daemon))
     logs = (procs.log_path(state, daemon), os.path.join(state, "log", daemon + ".log"))
-    procs.wait_until(lambda: _ready(facts, daemon), f"{daemon} is ready", 90, process, logs)
+    procs.wait_until(lambda: _ready(facts, daemon), f"{daemon} is ready", 240, process, logs)
 
 
 def _ready(facts, daemon):
@@ -267,7 +267,7 @@ def restart_daemon(facts, daemon, settings, environment, reset):
     stop_daemon(facts, daemon)
     start_daemon(facts, daemon)
     if daemon == "cinder-scheduler" and procs.find(facts["state"], "cinder-volume"):
-        procs.wait_until(lambda: _backends_report(facts), "the scheduler hears of the backends", 60)
+        procs.wait_until(lambda: _backends_report(facts), "the scheduler hears of the backends", 180)
 
 
 def _link_keyrings(facts):
