@@ -235,10 +235,12 @@ def test_a_copy_has_a_deadline():
 
 
 def test_who_waited_for_a_copy_learns_that_it_failed():
-    glance = Glance(looks=300, fails=True)
+    glance = Glance(looks=1000, fails=True)
     one, failures = copier(glance), []
+    together = threading.Barrier(5)  # on a busy machine the last thread would begin when the copy has failed already
 
     def work():
+        together.wait()
         with pytest.raises(copying.CopyFailed) as caught:
             one.copy(IMAGE, "ceph")
         failures.append(str(caught.value))
