@@ -35,8 +35,15 @@ What cloning needs, and no more: `mon 'profile rbd'`, `osd 'profile rbd pool=VOL
 
 Where Glance hides locations from users (both `show_*` options off, the safe setting), vtclone asks for them itself. It takes the
 credentials of `[vtclone]` (`auth_type`, `auth_url`, `username`, ... as in every OpenStack service) or, where that has none, of
-`[service_user]`. With the location API of Glance 2024.2 or newer the user needs the roles `service` and `admin` (`service` alone
-sees public, community and shared images only); with an older Glance set `glance_endpoint` to one that shows locations.
+`[service_user]`.
+
+| Glance | locations that tenants do not see | pools of the stores (`stores/detail`) |
+|---|---|---|
+| up to 2024.1 (28) | set `glance_endpoint` to an internal Glance that shows them | role `admin`, else `site_file` |
+| 2024.2 (29) | location API: roles `service` and `admin`; `service` alone sees those of public, community and shared images | role `admin`, else `site_file` |
+| 2025.1 (30) or newer | the same | role `admin` or `service`; tells each rbd store's fsid, too |
+
+`admin` without `service` is refused by the location API (LOCATIONS_HIDDEN).
 """
 
 
