@@ -1,7 +1,6 @@
-"""on_miss, each way, and images whose locations tenants do not see."""
+"""on_miss, each way."""
 
 import concurrent.futures
-import os
 import signal
 import time
 
@@ -121,46 +120,3 @@ def test_an_image_that_another_administrator_copied_follows_the_owner_rule(lab):
     assert lab.outcome(lab.make("powerstore", image, session=lab.demo))["reason"] == "OWNER_MISMATCH"
     lab.settle("cinder-volume", *OURS, "vtclone.owner_rule=paired")
     assert lab.outcome(lab.make("powerstore", image, session=lab.demo))["outcome"] == "cloned"
-
-
-# ---- locations that tenants do not see ----
-
-@pytest.fixture
-def hidden(lab, tmp_path):
-    """The public Glance shows nothing; an internal one, on a port of its own, shows locations to whoever may use it."""
-    lab.settle("glance-api", "DEFAULT.show_multiple_locations=false", "DEFAULT.show_image_direct_url=false")
-    port = lab.facts["port"] + 106
-    with open(os.path.join(lab.state, "etc", "glance-api.conf")) as stream:
-        text = stream.read()
-    for old, new in (("bind_port = %d" % lab.facts["ports"]["glance"], "bind_port = %d" % port),
-                     ("show_multiple_locations = false", "show_multiple_locations = true"),
-                     ("glance-api.log", "glance-internal.log")):
-        assert old in text
-        text = text.replace(old, new)
-    path = tmp_path / "glance-internal.conf"
-    path.write_text(text)
-    osworld.procs.spawn(lab.state, "glance-internal",
-                        osworld.ostack.program(lab.state, "glance-api", "--config-file", str(path)),
-                        env=osworld.ostack._environment(lab.facts))
-    osworld.procs.wait_until(lambda: osworld.procs.port_answers(port), "the internal Glance answers", 60)
-    yield "http://127.0.0.1:%d" % port
-    osworld.procs.end(lab.state, "glance-internal", grace=5)
-
-
-def test_all_types_clone_with_locations_hidden_from_tenants(lab, everywhere, hidden):
-    lab.settle("cinder-volume", *OURS, "vtclone.glance_endpoint=" + hidden)
-    lab.settle("cinder-scheduler", "vtclone.glance_endpoint=" + hidden)
-    shown = lab.demo("GET", "image", "/v2/images/" + everywhere)
-    assert "locations" not in shown and "direct_url" not in shown
-    for volume_type in ("netapp", "ceph", "powerstore"):
-        found = lab.outcome(lab.make(volume_type, everywhere, session=lab.demo))
-        assert (found["outcome"], found["store"]) == ("cloned", volume_type)
-    image = lab.image(["open"])
-    volume = lab.make("pair", image, session=lab.demo)
-    assert lab.show(volume)["os-vol-host-attr:host"] == "node@open#pair"
-    lab.settle("cinder-scheduler")
-
-
-def test_without_the_internal_glance_hidden_locations_are_a_miss_with_that_reason(lab, everywhere, hidden):
-    lab.settle("cinder-volume", *OURS)
-    assert lab.outcome(lab.make("ceph", everywhere, session=lab.demo))["reason"] == "LOCATIONS_HIDDEN"
