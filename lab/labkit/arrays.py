@@ -18,14 +18,16 @@ GIB = 1024                                                          # of the Pow
 ADDRESS = "127.0.0.1"
 FACTS = "arrays.json"
 PROTOCOLS = ("nfs", "iscsi")
+CLIENTS = ("zapi", "rest")
 HERE = os.path.dirname(os.path.abspath(__file__))
 CODE = os.path.join(os.path.dirname(HERE), "arrays")
 
 
-def make_facts(state, port, protocol="nfs"):
-    """state: of the lab; the arrays' own files are in STATE/arrays. port: where to begin to look for free ones."""
+def make_facts(state, port, protocol="nfs", client="zapi"):
+    """state: of the lab; the arrays' own files are in STATE/arrays. port: where to begin to look for free ones. client: which
+    of ONTAP's interfaces Cinder's driver is to speak."""
     port = procs.free_ports(port, len(NAMES))
-    return {"state": state, "folder": os.path.join(state, "arrays"), "protocol": protocol,
+    return {"state": state, "folder": os.path.join(state, "arrays"), "protocol": protocol, "client": client,
             "ports": {name: port + number for number, name in enumerate(NAMES)}}
 
 
@@ -89,7 +91,8 @@ def backend(facts, name):
                "netapp_storage_family": "ontap_cluster", "netapp_storage_protocol": facts["protocol"],
                "netapp_server_hostname": ADDRESS, "netapp_server_port": str(facts["ports"]["ontap"]),
                "netapp_transport_type": "http", "netapp_vserver": SVM, "netapp_login": USER,
-               "netapp_password": PASSWORD}
+               "netapp_password": PASSWORD,
+               "netapp_use_legacy_client": "true" if facts["client"] == "zapi" else "false"}
     if facts["protocol"] == "nfs":
         section.update({"nfs_shares_config": os.path.join(facts["folder"], "nfs_shares"),
                         "nfs_mount_point_base": os.path.join(facts["state"], "mnt", "cinder-volume"),
@@ -127,6 +130,22 @@ def initiator_lines(program):
 
 
 # ---- looking at them, and breaking them ----
+
+CLONE_CALLS = {"ontap": ("clone-create", "POST /storage/file/clone", "POST /storage/luns (clone)"),
+               "powerstore": ("POST /volume/{id}/clone",)}
+
+
+def _ends_of_clone(arguments):
+    if "destination-path" in arguments:     # ZAPI
+        source, target = arguments["source-path"], arguments["destination-path"]
+    elif "destination_path" in arguments:   # REST, a file
+        source, target = arguments["source_path"], arguments["destination_path"]
+    elif "clone" in arguments:              # REST, a LUN
+        source, target = arguments["clone"]["source"]["name"], arguments["name"]
+    else:                                   # PowerStore
+        source, target = arguments["id"], arguments["name"]
+    return {"source": source.rpartition("/")[2], "target": target.rpartition("/")[2]}
+
 
 class Array:
     def __init__(self, facts, name):
@@ -167,13 +186,19 @@ class Array:
 
     @property
     def clone_call(self):
-        return "clone-create" if self.name == "ontap" else "POST /volume/{id}/clone"
+        """Fault pattern of the call that clones a volume, by whichever interface."""
+        return "|".join(CLONE_CALLS[self.name])
 
     def clones(self, since=0, name=None, result="ok"):
-        """The clone calls that the array made (or refused, with another result), of one new volume if it is named."""
-        target = "destination-path" if self.name == "ontap" else "name"
-        return [entry for entry in self.log(since) if entry["call"] == self.clone_call and entry["result"] == result and
-                name in (None, entry["arguments"].get(target))]
+        """The clone calls that the array made (or refused, with another result), of one new volume if it is named; each with
+        the names of its `source` (PowerStore: its id) and its `target`."""
+        found = []
+        for entry in self.log(since):
+            if entry["call"] in CLONE_CALLS[self.name] and entry["result"] == result:
+                ends = _ends_of_clone(entry["arguments"])
+                if name in (None, ends["target"]):
+                    found.append({**entry, **ends})
+        return found
 
     def known(self):
         with open(os.path.join(self.folder, "state.json"), encoding="utf-8") as stream:

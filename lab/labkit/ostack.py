@@ -49,14 +49,14 @@ def save(facts):
 
 
 def make_facts(state, port, ceph_state, vtclone, settings, extra_backends, environment, python_path, debug,
-               netapp_protocol=None):
+               netapp_protocol=None, netapp_client="zapi"):
     if ceph_state == state:
         raise LabError("OpenStack needs a state folder of its own beside the Ceph's")
     facts = {"state": state,
              "own_ceph": not ceph_state, "ceph_state": ceph_state or os.path.join(state, "ceph"),
              "vtclone": vtclone, "settings": settings, "daemon_settings": {}, "extra_backends": extra_backends,
              "environment": environment, "daemon_environment": {}, "python_path": python_path, "debug": debug,
-             "netapp_protocol": netapp_protocol}
+             "netapp_protocol": netapp_protocol, "netapp_client": netapp_client}
     _place(facts, port)
     return facts
 
@@ -67,7 +67,7 @@ def _place(facts, port):
     facts.update(port=port, ports=ports, urls={
         name: f"http://127.0.0.1:{ports[name]}" for name in ("keystone", "glance", "cinder")})
     protocol = facts["netapp_protocol"]
-    facts["arrays"] = protocol and arrays.make_facts(facts["state"], port + ARRAYS_PORT, protocol)
+    facts["arrays"] = protocol and arrays.make_facts(facts["state"], port + ARRAYS_PORT, protocol, facts["netapp_client"])
 
 
 def start(facts, ceph_options, use_cache, say):
@@ -99,7 +99,7 @@ def _start(facts, ceph_options, use_cache, say):
         osconf.write_all(facts)
         if facts["arrays"]:
             arrays.start(facts["arrays"])
-            say(f"arrays: NetApp ({facts['arrays']['protocol']}), PowerStore")
+            say(f"arrays: NetApp ({facts['arrays']['protocol']}, {facts['arrays']['client']}), PowerStore")
         oscloud.write_keys(facts)
         _link_keyrings(facts)
         cached = database.cache_folder() if use_cache else None

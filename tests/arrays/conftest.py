@@ -12,13 +12,19 @@ from labkit import procs
 
 LAB = os.path.dirname(os.path.dirname(os.path.abspath(arrays.__file__)))
 PORT = int(os.environ.get("VTLAB_ARRAYS_PORT", "8690"))
-BACKENDS = ("netapp", "netapp-san", "powerstore")
+# of netapp: protocol and client
+NETAPP = {"netapp": ("nfs", "zapi"), "netapp-san": ("iscsi", "zapi"),
+          "netapp-rest": ("nfs", "rest"), "netapp-san-rest": ("iscsi", "rest")}
+BACKENDS = (*NETAPP, "powerstore")
 
 
 def _write_conf(path, state, facts):
-    sections = {name: arrays.backend(facts, "powerstore" if name == "powerstore" else "netapp") for name in BACKENDS}
-    sections["netapp"]["nfs_shares_config"] = os.path.join(facts["folder"], "nfs_shares.both")
-    sections["netapp-san"] = arrays.backend({**facts, "protocol": "iscsi"}, "netapp")
+    sections = {"powerstore": arrays.backend(facts, "powerstore")}
+    for name, (protocol, client) in NETAPP.items():
+        sections[name] = arrays.backend({**facts, "protocol": protocol, "client": client}, "netapp")
+        if protocol == "nfs":
+            sections[name].update({"nfs_shares_config": os.path.join(facts["folder"], "nfs_shares.both"),
+                                   "nfs_mount_point_base": os.path.join(state, "mnt", name)})
     sections["DEFAULT"] = {"state_path": state, "host": "node", "enabled_backends": ",".join(BACKENDS),
                            "log_file": f"{state}/cinder.log", "use_stderr": "false", "debug": "true"}
     sections["database"] = {"connection": f"sqlite:///{state}/cinder.sqlite"}

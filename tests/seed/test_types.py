@@ -68,7 +68,7 @@ def test_an_image_volume_in_another_pool_is_a_miss_and_the_drivers_own_clone_ima
     second = seed.make("elsewhere", everywhere)
     outcome = seed.outcome(second)
     assert (outcome["outcome"], outcome["engine"], outcome["reason"]) == ("cloned", "driver", "STORE_NOT_FOR_BACKEND")
-    assert [entry["arguments"]["source-path"] for entry in seed.arrays["netapp"].clones(mark, "volume-" + second)] == \
+    assert [entry["source"] for entry in seed.arrays["netapp"].clones(mark, "volume-" + second)] == \
         ["img-cache-" + everywhere]
     assert seed.sent() == sent
     for volume_id in (first, second):

@@ -8,7 +8,7 @@ writes the request log.  /lab/... is for tests, not part of any array:
   PUT /lab/control {"faults": [...], "full": false}
   GET /lab/log?since=N                 entries of the request log, as a list
 
-A fault is {"call": PATTERN, "nth": 1, "times": 1, "how": HOW, "delay": SECONDS, "code", "message", "status"}.  HOW is
+A fault is {"call": PATTERN|PATTERN..., "nth": 1, "times": 1, "how": HOW, "delay": SECONDS, "code", "message", "status"}.  HOW is
 "error" (refused before anything is done), "error-after" (done, yet answered with an error), "drop" and "drop-after"
 (the connection is closed without an answer) or "delay" alone.  "times" of 0 means always.
 """
@@ -27,6 +27,10 @@ import urllib.parse
 MAX_BODY = 4 * 1024 * 1024
 HOWS = ("error", "error-after", "drop", "drop-after", "delay")
 FAULT_KEYS = {"call", "nth", "times", "how", "delay", "code", "message", "status"}
+
+
+def _named(call, patterns):
+    return any(fnmatch.fnmatchcase(call, pattern) for pattern in patterns.split("|"))
 
 
 class ArrayError(Exception):
@@ -107,7 +111,7 @@ class Control:
             self._count += 1
             found = None
             for fault in self._faults:
-                if call is None or not fnmatch.fnmatchcase(call, fault["call"]):
+                if call is None or not _named(call, fault["call"]):
                     continue
                 fault["seen"] += 1
                 last = fault["nth"] + fault["times"] - 1 if fault["times"] else fault["seen"]

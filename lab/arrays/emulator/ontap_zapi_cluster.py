@@ -19,9 +19,7 @@ _RIGHTS = {"storage.aggregate": "aggr-options-list-info,aggr-get-iter", "storage
            "snapmirror": "snapmirror-get-iter", "volume.efficiency": "sis-get-iter", "volume": "volume-get-iter"}
 
 
-class Cluster:
-    ADMIN_SVM, NODE, AGGREGATE = "lab-cluster", "lab-cluster-01", "aggr1"
-
+class ClusterCalls:
     def __init__(self, array):
         self._array = array
 
@@ -32,7 +30,7 @@ class Cluster:
                 "version": "NetApp Release 9.11.1: emulated", "is-clustered": True, "version-tuple": {
                     "system-version-tuple": {"generation": 9, "major": 11, "minor": 1}}},
             "cluster-identity-get": lambda _a: {"attributes": {
-                "cluster-identity-info": {"cluster-name": self.ADMIN_SVM}}},
+                "cluster-identity-info": {"cluster-name": self._array.ADMIN_SVM}}},
             "perf-object-counter-list-info": self._counter_list,
             "perf-object-instance-list-info-iter": self._instances,
             "perf-object-get-instances": self._counters,
@@ -56,11 +54,11 @@ class Cluster:
         return lambda arguments: zapi.iterate(tag, records(), arguments)
 
     def _nodes(self):
-        return [{"node": self.NODE, "node-model": "AFF-A400", "is-all-flash-optimized": True,
+        return [{"node": self._array.NODE, "node-model": "AFF-A400", "is-all-flash-optimized": True,
                  "is-all-flash-select-optimized": False}]
 
     def _vservers(self):
-        return [{"vserver-name": self.ADMIN_SVM, "vserver-type": "admin"},
+        return [{"vserver-name": self._array.ADMIN_SVM, "vserver-type": "admin"},
                 {"vserver-name": self._array.svm, "vserver-type": "data"}]
 
     @staticmethod
@@ -70,17 +68,16 @@ class Cluster:
             for name, apis in _RIGHTS.items() for operation in ("show", "*show")]
 
     def _aggregates(self):
-        sizes = [self._array.size_of(name) for name in self._array.flexvols]
-        total, available = sum(size[0] for size in sizes), sum(size[1] for size in sizes)
-        return [{"aggregate-name": self.AGGREGATE,
-                 "aggr-ownership-attributes": {"home-name": self.NODE},
+        total, available = self._array.aggregate_size()
+        return [{"aggregate-name": self._array.AGGREGATE,
+                 "aggr-ownership-attributes": {"home-name": self._array.NODE},
                  "aggr-raid-attributes": {"raid-type": "raid_dp", "is-hybrid": False},
                  "aggr-space-attributes": {"size-total": total, "size-available": available,
                                            "percent-used-capacity": 100 * (total - available) // max(total, 1)}}]
 
     def _disks(self):
         return [{"disk-name": "1.0.0", "disk-raid-info": {
-            "effective-disk-type": "SSD", "disk-aggregate-info": {"aggregate-name": self.AGGREGATE}}}]
+            "effective-disk-type": "SSD", "disk-aggregate-info": {"aggregate-name": self._array.AGGREGATE}}}]
 
     def _efficiency(self):
         return [{"path": f"/vol/{name}", "state": "enabled", "is-compression-enabled": True,
@@ -93,7 +90,7 @@ class Cluster:
         return {"counters": [("counter-info", counter) for counter in _COUNTERS.get(arguments.get("objectname"), [])]}
 
     def _instances(self, arguments):
-        uuid = f"{self.NODE}:kernel:{arguments.get('objectname')}"
+        uuid = f"{self._array.NODE}:kernel:{arguments.get('objectname')}"
         return zapi.iterate("instance-info", [{"name": arguments.get("objectname"), "uuid": uuid}], arguments)
 
     def _counters(self, arguments):
