@@ -155,25 +155,31 @@ def test_snapshots_and_volumes_from_them(backend, pool):
     assert snapshot.name not in backend.array.volume_names()
 
 
-def test_an_iscsi_volume_is_mapped_to_its_host_and_back(backends, lab):
+@pytest.fixture
+def host():
+    """The properties of this host as an initiator (lab/arrays/initiator.py)."""
     from os_brick.initiator import connector
     import sys
     from labkit import arrays
     sys.path.insert(1, arrays.CODE)
     import initiator
     initiator.install()
-    properties = connector.get_connector_properties("sudo", "127.0.0.1", False, False)
+    return connector.get_connector_properties("sudo", "127.0.0.1", False, False)
+
+
+def test_an_iscsi_volume_is_mapped_to_its_host_and_back(backends, host):
+    from os_brick.initiator import connector
     for name in ("netapp-san", "netapp-san-rest", "powerstore"):
         backend = backends(name)
         volume = backend.made(POOL[name])
-        connection = backend.driver.initialize_connection(volume, properties)
+        connection = backend.driver.initialize_connection(volume, host)
         conn = connector.InitiatorConnector.factory(connection["driver_volume_type"], "sudo")
         device = conn.connect_volume(connection["data"])
         assert os.path.samefile(device["path"], backend.path(volume))
         with open(device["path"], "wb") as stream:      # cuts a file; a LUN keeps its size
             stream.write(b"data")
         conn.disconnect_volume(connection["data"], device)
-        backend.driver.terminate_connection(volume, properties)
+        backend.driver.terminate_connection(volume, host)
         assert os.stat(backend.path(volume)).st_size == GIB
         with pytest.raises(Exception):
             conn.connect_volume(connection["data"])
@@ -224,3 +230,30 @@ def test_both_interfaces_of_netapp_show_the_same_volumes(backends):
         assert get(backends(new).path(clone)) == b"bytes of the image"
         backends(new).driver.delete_volume(source)
         assert backends(old).path(source) is None
+
+
+def test_powerstore_limits_a_clone_while_it_is_attached_where_its_driver_can(backends, host):
+    from cinder.volume import qos_specs
+    from cinder.volume import volume_types
+    backend = backends("powerstore")
+    specs = qos_specs.create(backend.context, "limited", {"consumer": "back-end", "bandwidth_limit_type": "Absolute",
+                                                          "max_iops": "1000"})
+    made = volume_types.create(backend.context, "limited", {})
+    qos_specs.associate_qos_with_type(backend.context, specs.id, made["id"])
+    volume = backend.volume("powerstore", volume_type_id=made["id"])
+    backend.keep(volume, backend.driver.create_cloned_volume(volume, backend.made("powerstore")))
+
+    def policy():
+        return next(one for one in backend.array.known()["volumes"].values() if one["name"] == volume.name)[
+            "qos_performance_policy_id"]
+    assert policy() is None
+    backend.driver.initialize_connection(volume, host)
+    known = backend.array.known()
+    if hasattr(backend.driver.adapter, "_get_or_create_qos_policy"):        # Cinder 26; 21.3 knows no QoS of PowerStore
+        rule = known["io_limit_rules"][known["policies"][policy()]["io_limit_rule_id"]]
+        assert str(rule["max_iops"]) == "1000"
+    else:
+        assert policy() is None and not known["io_limit_rules"]
+    backend.driver.terminate_connection(volume, host)
+    assert policy() is None
+    backend.driver.delete_volume(volume)

@@ -53,8 +53,9 @@ def test_a_clone_that_cannot_join_its_group_is_made_another_way(seed, everywhere
     assert seed.bytes_are_the_images(seed.path("powerstore", volume_id))
 
 
-def test_a_netapp_clone_in_a_group_is_a_clone(seed, everywhere, group_type):
-    group = make_group(seed, group_type, "netapp")
-    volume_id = seed.make("netapp", everywhere, group_id=group)
+@pytest.mark.parametrize("kind", ["netapp", "netappsan"])
+def test_a_netapp_clone_in_a_group_is_a_clone(seed, everywhere, group_type, kind):
+    group = make_group(seed, group_type, kind)
+    volume_id = seed.make(kind, everywhere, group_id=group)
     assert seed.outcome(volume_id)["outcome"] == "cloned"
     seed.admin("POST", "volumev3", f"/groups/{group}/action", {"delete": {"delete-volumes": True}})

@@ -77,6 +77,39 @@ def test_an_image_volume_in_another_pool_is_a_miss_and_the_drivers_own_clone_ima
     seed.delete(first, second)
 
 
+def test_a_lun_in_another_pool_is_a_miss_and_the_volume_is_made_where_it_was_asked_for(seed, everywhere):
+    """LUNs are cloned within a FlexVol, and NetApp's block driver has no clone_image of its own."""
+    pool = seed.show(seed.image_volume(everywhere, "netappsan"))["os-vol-host-attr:host"].partition("#")[2]
+    other = {"san1": "san2", "san2": "san1"}[pool]
+    seed.volume_type("san elsewhere", {"volume_backend_name": "netappsan", "pool_name": other})
+    mark = seed.arrays["netappsan"].mark()
+    volume_id = seed.make("san elsewhere", everywhere)
+    outcome = seed.outcome(volume_id)
+    assert (outcome["outcome"], outcome["reason"]) == ("declined", "STORE_NOT_FOR_BACKEND")
+    assert not seed.arrays["netappsan"].clones(mark, "volume-" + volume_id)
+    assert seed.show(volume_id)["os-vol-host-attr:host"].endswith("#" + other)
+    assert seed.bytes_are_the_images(seed.path("netappsan", volume_id))
+    seed.delete(volume_id)
+
+
+def test_a_clone_is_on_the_appliance_of_the_image_volume(seed):
+    """PowerStore places new volumes itself, of two images one on each appliance; a clone has no choice."""
+    def appliance(volume_id):
+        return next(each["appliance_id"] for each in seed.arrays["powerstore"].known()["volumes"].values()
+                    if each["name"] == "volume-" + volume_id)
+    seen, images = set(), []
+    while len(seen) < 2 and len(images) < 4:
+        images.append(seed.image(["powerstore"], seed=7))
+        source = seed.image_volume(images[-1], "powerstore")
+        seen.add(appliance(source))
+        volume_id = seed.make("powerstore", images[-1])
+        assert seed.outcome(volume_id)["outcome"] == "cloned"
+        assert appliance(volume_id) == appliance(source)
+        assert seed.bytes_are_the_images(seed.path("powerstore", volume_id), seed=7)
+        seed.delete(volume_id)
+    assert seen == {"A1", "A2"}
+
+
 def test_a_clone_of_a_short_image_volume_has_the_size_of_its_volume(seed):
     """glance_store opens NFS volumes with `wb`: the file of an image volume is as small as the image. Cinder refuses to
     attach a volume whose file does not have its size."""

@@ -34,7 +34,8 @@ class LunResources:
     def _records(self):
         return [{"uuid": lun["uuid"], "name": path, "svm": self._svm, "os_type": lun["ostype"], "enabled": True,
                  "location": {"volume": {"name": path.split("/")[2]}, "logical_unit": path.split("/")[3]},
-                 "space": {"size": lun["size"], "guarantee": {"requested": lun["reserved"]}},
+                 "space": {"size": lun["size"], "guarantee": {"requested": lun["reserved"]},
+                           "scsi_thin_provisioning_support_enabled": False},
                  "qos_policy": {"name": lun["qos"]} if lun["qos"] else {}}
                 for path, lun in sorted(self._luns.known.items())]
 

@@ -14,12 +14,13 @@ import time
 import uuid
 
 from emulator import files, web
+from emulator.powerstore_qos import Qos
 from emulator.powerstore_volumes import Volumes, bad_request, not_found, refuse
 
 ROOT = "/api/rest"
 FULL = ("0xE0A0D0010004", "There is not enough space on the appliance.", 507)
 FAULT = ("0xE0101001000C", "An internal error has occurred. Please try again.", 500)
-_RESOURCE = re.compile(r"^/(?P<kind>[a-z_]+)(?:/(?P<id>[A-Za-z0-9-]+))?(?:/(?P<verb>[a-z_]+))?$")
+_RESOURCE = re.compile(r"^/(?P<kind>[a-z_]+)(?:/(?P<id>(?:name:)?[A-Za-z0-9-]+))?(?:/(?P<verb>[a-z_]+))?$")
 
 
 class PowerStore:
@@ -34,7 +35,8 @@ class PowerStore:
         self.lock = threading.RLock()
         self._path = os.path.join(self.folder, "state.json")
         self.known = files.load(self._path, {"serial": "%08X" % (uuid.uuid4().int & 0xFFFFFFFF), "volumes": {},
-                                             "groups": {}, "hosts": {}, "mappings": {}})
+                                             "groups": {}, "hosts": {}, "mappings": {}, "io_limit_rules": {}, "policies": {}})
+        self.qos = Qos(self)
         self.volumes = Volumes(self)
         self.iqn = f"iqn.2015-10.com.dell:dellemc-powerstore-{self.known['serial'].lower()}-a-0"
 
@@ -86,9 +88,11 @@ class PowerStore:
             "GET /chap_config/{id}": lambda i, q, b: (200, select({"id": "0", "mode": "Disabled"}, q)),
             "POST /metrics/generate": self._metrics,
             "GET /cluster": _listing(lambda: [{"id": "0", "nvm_subsystem_nqn": "nqn.1988-11.com.dell:powerstore:00:lab"}]),
-            "GET /software_installed": _listing(lambda: [{"id": "0", "is_cluster": True, "release_version": "3.2.0.0"}]),
+            "GET /software_installed": _listing(lambda: [{"id": "0", "is_cluster": True, "release_version": "4.0.0.0"}]),
             "GET /ip_pool_address": _listing(self._addresses),
-            "GET /fc_port": _listing(list), "GET /policy": _listing(list),
+            "GET /fc_port": _listing(list), "GET /policy": _listing(lambda: self.known["policies"].values()),
+            "POST /policy": self.qos.create_policy, "POST /io_limit_rule": self.qos.create_rule,
+            "PATCH /io_limit_rule/{id}": self.qos.modify_rule,
             "GET /replication_session": _listing(list), "GET /job": _listing(list),
             "GET /host": _listing(lambda: self.known["hosts"].values()),
             "GET /host_volume_mapping": _listing(lambda: self.known["mappings"].values()),

@@ -68,7 +68,7 @@ class Volumes:
         return {"id": identity, "name": name, "size": size, "type": kind, "state": "Ready", "creation_timestamp": now,
                 "appliance_id": appliance, "wwn": "naa.68ccf098" + uuid.UUID(identity).hex[:24],
                 "nguid": "nguid." + uuid.UUID(identity).hex, "volume_group_id": None,
-                "protection_data": {"source_id": source, "parent_id": source, "family_id": identity}}
+                "qos_performance_policy_id": None, "protection_data": {"source_id": source, "parent_id": source, "family_id": identity}}
 
     def create(self, _identity, _query, body):
         group = body.get("volume_group_id")
@@ -101,6 +101,10 @@ class Volumes:
             if "name" in body and body["name"] != volume["name"]:
                 self._check_name(body["name"])
                 volume["name"] = body["name"]
+            if "qos_performance_policy_id" in body:
+                if body["qos_performance_policy_id"] is not None:
+                    self._array.qos.require(body["qos_performance_policy_id"])
+                volume["qos_performance_policy_id"] = body["qos_performance_policy_id"]
             self._array.save()
         return 204, None
 
