@@ -88,7 +88,6 @@ int main(void)
         } else {
             status = 2;
         }
-        fflush(stdout);
     }
     vtclone_site_free(site);
     free(line);

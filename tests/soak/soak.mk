@@ -5,4 +5,5 @@ SOAK_SECONDS ?= 3600
 soak: all ## clones and deletes for SOAK_SECONDS=3600: memory, threads, sockets, sessions must stay flat; plot in build/soak/
 	lab/deps ceph bench
 	$(Q)PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=shim:lab VTCLONE_LIBRARY=$(CURDIR)/$(BUILD)/libvtclone.so.1 \
-		$(PYTHON) tests/soak/soak.py --seconds $(SOAK_SECONDS) --build $(BUILD)
+		$(PYTHON) tests/soak/soak.py --seconds $(SOAK_SECONDS) --build $(BUILD) \
+		--port $(or $(VTCLONE_TEST_PORT),10000)
