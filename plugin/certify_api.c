@@ -114,8 +114,8 @@ static int32_t ask(struct question *question, const char *image, bool *broken, c
                          question->parent_pool, image != NULL ? " " : "", image != NULL ? image : "");
     if (result < 0) {
         *broken = connection_errno_breaks(result);
-        return error_set_errno(err, result == -ETIMEDOUT ? VTCLONE_E_TIMEOUT : VTCLONE_E_RADOS, result,
-                               "look for an image in pool %s", question->parent_pool);
+        return error_set_errno(err, result == -ETIMEDOUT ? VTCLONE_E_TIMEOUT : result == -ENOMEM ? VTCLONE_E_NOMEM : VTCLONE_E_RADOS,
+                               result, "look for an image in pool %s", question->parent_pool);
     }
     struct clone_request request = {
         .backend = question->backend,

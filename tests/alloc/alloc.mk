@@ -1,10 +1,11 @@
 # Every allocation of the library fails once, under ASan, over every call that needs no cluster.
 SUITES += alloc
-alloc_wraps := malloc calloc realloc strdup strndup http_attempt call_sleep
+comma := ,
+alloc_wraps := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup strndup vasprintf __vasprintf_chk free)
 
-$(BUILD)/tests/alloc/test_alloc: $(BUILD)/tests/alloc/test_alloc.o $(lib_objects)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(alloc_wraps:%=-Wl,--wrap=%) -o $@ $^ $(LIBS) -lcmocka
--include $(BUILD)/tests/alloc/test_alloc.d
+$(BUILD)/tests/alloc/test_alloc: $(BUILD)/tests/alloc/test_alloc.o $(BUILD)/tests/alloc/failing.o $(lib_objects)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(alloc_wraps) -Wl,--wrap=http_attempt,--wrap=call_sleep -o $@ $^ $(LIBS) -lcmocka
+-include $(BUILD)/tests/alloc/test_alloc.d $(BUILD)/tests/alloc/failing.d
 
 .PHONY: check-alloc alloc-program
 alloc-program: $(BUILD)/tests/alloc/test_alloc

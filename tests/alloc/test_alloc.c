@@ -1,71 +1,16 @@
 /*
- * test_alloc.c - fails the N-th allocation of the library, for every N, over every public call that needs no cluster. Each
- * failure is VTCLONE_E_NOMEM, leaves the outputs alone and leaks nothing (the program is built with ASan, and counts by
- * itself, too). Linked with --wrap for the allocating functions, so only the library's own calls fail, not librados'.
+ * test_alloc.c - fails the N-th allocation of the library (failing.h), for every N, over every public call that needs no
+ * cluster. Each failure is VTCLONE_E_NOMEM, leaves the outputs alone and leaks nothing; the program is built with ASan, too.
+ * Those that need a cluster are in tests/ceph/test_memory.c.
  */
-#include "../unit/unit.h"
+#include "failing.h"
 
 #include "error.h"
 #include "http.h"
 
-#include <stdatomic.h>
-#include <stdbool.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t len);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t len);
 int32_t __wrap_http_attempt(struct http_pool *pool, const struct http_request *request, const struct call *call,
                             struct http_response *response, bool *retry, bool *unsent, vtclone_error *err);
 int32_t __wrap_call_sleep(const struct call *call, uint32_t ms, const char *what, vtclone_error *err);
-
-static atomic_long countdown = -1; /* allocations until one fails; negative: none does */
-static atomic_bool failed;
-static atomic_size_t allocated; /* bytes asked for; what is freed is not taken off */
-
-static bool fails(void)
-{
-    long left = atomic_load(&countdown);
-
-    if (left < 0 || atomic_fetch_sub(&countdown, 1) != 1)
-        return false;
-    atomic_store(&failed, true);
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    atomic_fetch_add(&allocated, size);
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    atomic_fetch_add(&allocated, count * size);
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    atomic_fetch_add(&allocated, size);
-    return fails() ? NULL : __real_realloc(old, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return fails() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t len)
-{
-    return fails() ? NULL : __real_strndup(text, len);
-}
 
 /* ---- what the services answer ---- */
 
@@ -141,9 +86,7 @@ int32_t __wrap_http_attempt(struct http_pool *pool, const struct http_request *r
 
 /* ---- the calls ---- */
 
-/* A call under test; it frees what it makes. Made with everything it needs already there (world). */
-typedef int32_t call_under_test(vtclone_error *err);
-
+/* What the calls need is there before them. */
 static struct {
     vtclone_site *site;
     vtclone_decision *decision;
@@ -273,27 +216,6 @@ static int32_t copy_what_is_there(vtclone_error *err)
     return code;
 }
 
-/* Fails the first, the second, ... allocation of the call, until it makes fewer. Number of allocations. */
-static long fail_each(call_under_test *call, const char *name)
-{
-    for (long n = 1;; n++) {
-        vtclone_error err = { 0 };
-        atomic_store(&failed, false);
-        atomic_store(&countdown, n);
-        int32_t code = call(&err);
-        atomic_store(&countdown, -1);
-        if (!atomic_load(&failed)) {
-            if (code != VTCLONE_OK)
-                fail_msg("%s: %s", name, err.message);
-            return n - 1;
-        }
-        if (code != VTCLONE_E_NOMEM && code != VTCLONE_OK)
-            fail_msg("%s, allocation %ld: %s: %s", name, n, vtclone_code_name(code), err.message);
-        if (code != VTCLONE_OK)
-            assert_error(err, VTCLONE_E_NOMEM, "Cannot allocate memory");
-    }
-}
-
 static int make_world(void **state)
 {
     vtclone_error err = { 0 };
@@ -317,7 +239,7 @@ static int free_world(void **state)
     static void each_allocation_of_##call(void **state)                   \
     {                                                                     \
         (void)state;                                                      \
-        long count = fail_each(call, #call);                              \
+        long count = fail_each(call, #call, NULL);                              \
         print_message("# " #call ": %ld allocations, each failed\n", count); \
         assert_true(count > 0);                                           \
     }
@@ -339,9 +261,9 @@ static void one_resolve_of_three_locations_allocates_no_more_than_64_kib(void **
     vtclone_decision *decision;
 
     assert_int_equal(vtclone_site_parse(site_json, strlen(site_json), &site, NULL), VTCLONE_OK);
-    atomic_store(&allocated, 0);
+    size_t before = bytes_allocated();
     assert_int_equal(vtclone_resolve(site, image_json, strlen(image_json), &options, &decision, NULL), VTCLONE_OK);
-    assert_in_range(atomic_load(&allocated), 1024, 65536);
+    assert_in_range(bytes_allocated() - before, 1024, 65536);
     assert_int_equal(vtclone_decision_candidate_count(decision), 6);
     vtclone_decision_free(decision);
     vtclone_site_free(site);

@@ -1,0 +1,193 @@
+/*
+ * test_memory.c - fails the N-th allocation of the library (tests/alloc/failing.h), for every N, over the public calls that
+ * need a cluster: each failure is VTCLONE_E_NOMEM or does without, leaks nothing, and leaves nothing in the cluster. Linked
+ * from the library's objects.
+ */
+#include "../alloc/failing.h"
+#include "lab.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VOLUME "memory"
+
+static struct lab lab;
+static vtclone_site *site;
+static vtclone_decision *decision;
+static vtclone *warm; /* with a connection that has made volumes by both engines */
+
+static int32_t clone_by(vtclone *handle, int32_t engine, vtclone_error *err)
+{
+    const vtclone_clone_options options = { .size = sizeof(options), .engine = engine };
+    vtclone_decision *made = NULL;
+    int32_t code = vtclone_clone(handle, decision, VOLUME, 1, &options, &made, err);
+
+    assert_true((code == VTCLONE_OK) == (made != NULL));
+    vtclone_decision_free(made);
+    return code;
+}
+
+static int group_up(void **state)
+{
+    vtclone_error err = { 0 };
+
+    (void)state;
+    lab = lab_first();
+    parent_make(&lab, (struct parent_spec){ 0 });
+    site = site_make(&lab, (struct site_spec){ 0 });
+    decision = decide_image(&lab, site);
+    pool_empty(&lab, "volumes");
+    warm = handle_open(NULL);
+    for (int i = 0; i < 2; i++) { /* the direct engine leaves the first image of a pool to librbd */
+        if (clone_by(warm, i == 0 ? VTCLONE_ENGINE_LIBRBD : VTCLONE_ENGINE_DIRECT, &err) != VTCLONE_OK)
+            fail_msg("%s", err.message);
+        pool_empty(&lab, "volumes");
+    }
+    return 0;
+}
+
+static int group_down(void **state)
+{
+    (void)state;
+    vtclone_free(warm);
+    vtclone_decision_free(decision);
+    vtclone_site_free(site);
+    lab_close();
+    return 0;
+}
+
+/* After a failed call nothing is in the pool; after one that did without the memory its whole volume is. */
+static void check_pool(const char *story)
+{
+    bool made = strstr(story, "VTCLONE_OK") != NULL && volume_exists(&lab, "volumes", VOLUME);
+
+    if (made) {
+        assert_int_equal(volume_size(&lab, "volumes", VOLUME), GIB);
+        volume_check_content(&lab, "volumes", VOLUME);
+        volume_remove(&lab, "volumes", VOLUME);
+    }
+    for (int tries = 0; volume_leftover(&lab, "volumes", VOLUME) && tries < 100; tries++)
+        sleep_ms(100); /* undone by the engine's own thread */
+    if (volume_leftover(&lab, "volumes", VOLUME) || pool_count(&lab, "volumes") != 0)
+        fail_msg("%s: something is left in the pool", story);
+}
+
+static void check_all(call_under_test *call, const char *name)
+{
+    long count = fail_each(call, name, check_pool);
+
+    print_message("# %s: %ld allocations\n", name, count);
+    assert_true(count >= 3);
+    pool_check_orphans(&lab, "volumes");
+}
+
+/* ---- a handle of its own for each call, so that all of the connection's allocations are among them ---- */
+
+static int32_t open_and_clone(int32_t engine, vtclone_error *err)
+{
+    vtclone *handle = NULL;
+    int32_t code = vtclone_open(NULL, &handle, err);
+
+    assert_true((code == VTCLONE_OK) == (handle != NULL));
+    if (code == VTCLONE_OK)
+        code = clone_by(handle, engine, err);
+    vtclone_free(handle);
+    return code;
+}
+
+static int32_t a_first_clone_by_librbd(vtclone_error *err)
+{
+    return open_and_clone(VTCLONE_ENGINE_LIBRBD, err);
+}
+
+static int32_t a_first_direct_clone(vtclone_error *err)
+{
+    return open_and_clone(VTCLONE_ENGINE_DIRECT, err);
+}
+
+static int32_t a_first_clone_by_the_engine_that_is_chosen(vtclone_error *err)
+{
+    return open_and_clone(VTCLONE_ENGINE_AUTO, err);
+}
+
+static int32_t certify(vtclone_error *err)
+{
+    vtclone *handle = NULL;
+    char *json = NULL;
+    int32_t code = vtclone_open(NULL, &handle, err);
+
+    if (code == VTCLONE_OK)
+        code = vtclone_certify(handle, site, "node@ceph#volumes", "images", NULL, &json, err);
+    assert_true((code == VTCLONE_OK) == (json != NULL));
+    if (code == VTCLONE_OK && !allocation_failed() && strstr(json, "\"certified\":true") == NULL)
+        fail_msg("%s", json);
+    vtclone_string_free(json);
+    vtclone_free(handle);
+    return code;
+}
+
+/* ---- on the handle that is warm ---- */
+
+static int32_t a_later_clone_by_librbd(vtclone_error *err)
+{
+    return clone_by(warm, VTCLONE_ENGINE_LIBRBD, err);
+}
+
+static int32_t a_later_direct_clone(vtclone_error *err)
+{
+    return clone_by(warm, VTCLONE_ENGINE_DIRECT, err);
+}
+
+/* The handle that every first clone shares its connection with must go, or there would be no first one. */
+static int without_warm(void **state)
+{
+    (void)state;
+    vtclone_free(warm);
+    warm = NULL;
+    return 0;
+}
+
+#define EACH_ALLOCATION_OF(call)                       \
+    static void each_allocation_of_##call(void **state) \
+    {                                                  \
+        (void)state;                                   \
+        check_all(call, #call);                        \
+    }
+
+EACH_ALLOCATION_OF(a_later_clone_by_librbd)
+EACH_ALLOCATION_OF(a_later_direct_clone)
+EACH_ALLOCATION_OF(a_first_clone_by_librbd)
+EACH_ALLOCATION_OF(a_first_direct_clone)
+EACH_ALLOCATION_OF(a_first_clone_by_the_engine_that_is_chosen)
+EACH_ALLOCATION_OF(certify)
+
+static void counters_need_no_memory(void **state)
+{
+    vtclone_stats stats = { .size = sizeof(stats) };
+    vtclone *handle = handle_open(NULL);
+    long before = blocks_held();
+    size_t bytes = bytes_allocated();
+
+    (void)state;
+    assert_int_equal(vtclone_get_stats(handle, &stats, NULL), VTCLONE_OK);
+    assert_int_equal(bytes_allocated(), bytes);
+    assert_int_equal(blocks_held(), before);
+    vtclone_free(handle);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_allocation_of_a_later_clone_by_librbd),
+        cmocka_unit_test(each_allocation_of_a_later_direct_clone),
+        cmocka_unit_test_setup(each_allocation_of_a_first_clone_by_librbd, without_warm),
+        cmocka_unit_test(each_allocation_of_a_first_direct_clone),
+        cmocka_unit_test(each_allocation_of_a_first_clone_by_the_engine_that_is_chosen),
+        cmocka_unit_test(each_allocation_of_certify),
+        cmocka_unit_test(counters_need_no_memory),
+    };
+
+    cmocka_set_test_filter(getenv("TEST_FILTER"));
+    return cmocka_run_group_tests(tests, group_up, group_down);
+}
