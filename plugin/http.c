@@ -272,26 +272,32 @@ int32_t http_attempt(struct http_pool *pool, const struct http_request *request,
         return error_nomem(err, request->what);
     }
     CURL *curl = handle->curl;
-    http_handle_prepare(pool, handle, MIN(pool->call_timeout_ms, deadline_left_ms(call->deadline)));
-    curl_easy_setopt(curl, CURLOPT_URL, request->url);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, text);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
+    CURLcode code = http_handle_prepare(pool, handle, MIN(pool->call_timeout_ms, deadline_left_ms(call->deadline)));
+    HTTP_SET(code, curl, CURLOPT_URL, request->url);
+    HTTP_SET(code, curl, CURLOPT_HTTPHEADER, headers);
+    HTTP_SET(code, curl, CURLOPT_ERRORBUFFER, text);
+    HTTP_SET(code, curl, CURLOPT_WRITEFUNCTION, take_body);
+    HTTP_SET(code, curl, CURLOPT_WRITEDATA, &transfer);
+    HTTP_SET(code, curl, CURLOPT_HEADERFUNCTION, take_header);
+    HTTP_SET(code, curl, CURLOPT_HEADERDATA, &transfer);
+    HTTP_SET(code, curl, CURLOPT_XFERINFOFUNCTION, watch);
+    HTTP_SET(code, curl, CURLOPT_XFERINFODATA, &transfer);
     if (request->body != NULL) {
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+        HTTP_SET(code, curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+        HTTP_SET(code, curl, CURLOPT_POSTFIELDS, request->body);
     }
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    HTTP_SET(code, curl, CURLOPT_CUSTOMREQUEST, request->method);
     /* curl sends a request again by itself when a kept connection turns out to be dead; it cannot know that this one must
      * not be sent twice. A new connection is never repeated. */
-    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, request->repeatable ? 0L : 1L);
+    HTTP_SET(code, curl, CURLOPT_FRESH_CONNECT, request->repeatable ? 0L : 1L);
 
-    CURLcode code = curl_easy_perform(curl);
+    if (code != CURLE_OK) { /* for want of memory; without one of them the request would be another */
+        rc = transport_error(pool, &transfer, curl, code, text, err);
+        http_handle_put(pool, handle);
+        free_headers(headers);
+        return rc;
+    }
+    code = curl_easy_perform(curl);
     long connects = 0;
     curl_easy_getinfo(curl, CURLINFO_NUM_CONNECTS, &connects);
     atomic_fetch_add(&pool->connects, (uint64_t)connects);

@@ -68,11 +68,14 @@ int32_t http_pool_new(const struct http_options *options, struct http_pool **out
         http_pool_free(pool);
         return error_nomem(err, "the HTTP pool");
     }
-    curl_share_setopt(pool->share, CURLSHOPT_LOCKFUNC, share_lock);
-    curl_share_setopt(pool->share, CURLSHOPT_UNLOCKFUNC, share_unlock);
-    curl_share_setopt(pool->share, CURLSHOPT_USERDATA, pool);
-    curl_share_setopt(pool->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
-    curl_share_setopt(pool->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    if (curl_share_setopt(pool->share, CURLSHOPT_USERDATA, pool) != CURLSHE_OK ||
+        curl_share_setopt(pool->share, CURLSHOPT_LOCKFUNC, share_lock) != CURLSHE_OK ||
+        curl_share_setopt(pool->share, CURLSHOPT_UNLOCKFUNC, share_unlock) != CURLSHE_OK ||
+        curl_share_setopt(pool->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) != CURLSHE_OK ||
+        curl_share_setopt(pool->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK) {
+        http_pool_free(pool); /* a build of curl without one of them does not exist */
+        return error_nomem(err, "the HTTP pool");
+    }
     *out = pool;
     return VTCLONE_OK;
 }
@@ -163,32 +166,34 @@ void http_handle_put(struct http_pool *pool, struct http_handle *handle)
     pthread_mutex_unlock(&pool->lock);
 }
 
-void http_handle_prepare(struct http_pool *pool, struct http_handle *handle, uint32_t timeout_ms)
+CURLcode http_handle_prepare(struct http_pool *pool, struct http_handle *handle, uint32_t timeout_ms)
 {
     CURL *curl = handle->curl;
     const uint32_t timeout = MAX(timeout_ms, 1u); /* 0 would mean for ever */
+    CURLcode code = CURLE_OK;
 
-    curl_easy_setopt(curl, CURLOPT_SHARE, pool->share);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    HTTP_SET(code, curl, CURLOPT_SHARE, pool->share);
+    HTTP_SET(code, curl, CURLOPT_NOSIGNAL, 1L);
+    HTTP_SET(code, curl, CURLOPT_NOPROGRESS, 0L);
+    HTTP_SET(code, curl, CURLOPT_FOLLOWLOCATION, 0L);
 #if LIBCURL_VERSION_NUM >= 0x075500
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    HTTP_SET(code, curl, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+    HTTP_SET(code, curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
-    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(curl, CURLOPT_HTTP09_ALLOWED, 0L);
-    curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "vtclone/" VTCLONE_VERSION);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)MIN(pool->connect_timeout_ms, timeout));
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED_BYTES);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)MAX(timeout / 2000, 1u));
+    HTTP_SET(code, curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    HTTP_SET(code, curl, CURLOPT_HTTP09_ALLOWED, 0L);
+    HTTP_SET(code, curl, CURLOPT_TCP_KEEPALIVE, 1L);
+    HTTP_SET(code, curl, CURLOPT_USERAGENT, "vtclone/" VTCLONE_VERSION);
+    HTTP_SET(code, curl, CURLOPT_CONNECTTIMEOUT_MS, (long)MIN(pool->connect_timeout_ms, timeout));
+    HTTP_SET(code, curl, CURLOPT_TIMEOUT_MS, (long)timeout);
+    HTTP_SET(code, curl, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED_BYTES);
+    HTTP_SET(code, curl, CURLOPT_LOW_SPEED_TIME, (long)MAX(timeout / 2000, 1u));
     if (pool->ca_file != NULL)
-        curl_easy_setopt(curl, CURLOPT_CAINFO, pool->ca_file);
+        HTTP_SET(code, curl, CURLOPT_CAINFO, pool->ca_file);
     if (pool->insecure) {
-        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
-        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+        HTTP_SET(code, curl, CURLOPT_SSL_VERIFYPEER, 0L);
+        HTTP_SET(code, curl, CURLOPT_SSL_VERIFYHOST, 0L);
     }
+    return code;
 }

@@ -31,11 +31,19 @@ struct http_pool {
     atomic_uint_fast64_t requests, connects, retries;
 };
 
+/* curl_easy_setopt() unless an earlier one has failed. */
+#define HTTP_SET(code, curl, option, value)                  \
+    do {                                                     \
+        if ((code) == CURLE_OK)                              \
+            (code) = curl_easy_setopt(curl, option, value);  \
+    } while (0)
+
 /* A handle for this thread alone; waits for one up to the deadline. */
 int32_t http_handle_get(struct http_pool *pool, const struct call *call, const struct http_request *request,
                         struct http_handle **out, vtclone_error *err);
 void http_handle_put(struct http_pool *pool, struct http_handle *handle);
-/* Sets everything that is the same for all requests. */
-void http_handle_prepare(struct http_pool *pool, struct http_handle *handle, uint32_t timeout_ms);
+/* Sets everything that is the same for all requests. What cannot be set must not be done without: curl's defaults follow
+ * other protocols, trust other certificates, wait for ever. */
+CURLcode http_handle_prepare(struct http_pool *pool, struct http_handle *handle, uint32_t timeout_ms);
 
 #endif

@@ -204,29 +204,46 @@ int32_t http_refusal(const struct http_request *request, const struct http_respo
 
 /* ---- endpoints ---- */
 
-static int32_t check_parts(CURLU *parts, const char *what, vtclone_error *err)
+/* 1: the URL has one, 0: it has none, -1: no memory. */
+static int has_part(CURLU *parts, CURLUPart part)
 {
     char *text = NULL;
+    CURLUcode code = curl_url_get(parts, part, &text, 0);
 
-    if (curl_url_get(parts, CURLUPART_SCHEME, &text, 0) == CURLUE_OK &&
-        strcasecmp(text, "http") != 0 && strcasecmp(text, "https") != 0) {
-        curl_free(text);
-        return error_set(err, VTCLONE_E_INVALID, "%s: neither http nor https", what);
-    }
-    curl_free(text);
-    text = NULL;
-    if (curl_url_get(parts, CURLUPART_USER, &text, 0) == CURLUE_OK ||
-        curl_url_get(parts, CURLUPART_PASSWORD, &text, 0) == CURLUE_OK) {
+    if (text != NULL)
         explicit_bzero(text, strlen(text));
-        curl_free(text);
-        return error_set(err, VTCLONE_E_INVALID, "%s: a user or password in the URL is not accepted", what);
-    }
-    if (curl_url_get(parts, CURLUPART_QUERY, &text, 0) == CURLUE_OK ||
-        curl_url_get(parts, CURLUPART_FRAGMENT, &text, 0) == CURLUE_OK) {
-        curl_free(text);
-        return error_set(err, VTCLONE_E_INVALID, "%s: a query or fragment in the URL is not accepted", what);
-    }
-    return VTCLONE_OK;
+    curl_free(text);
+    return code == CURLUE_OK ? 1 : code == CURLUE_OUT_OF_MEMORY ? -1 : 0;
+}
+
+static int32_t refuse_part(CURLU *parts, CURLUPart part, const char *what, const char *name, vtclone_error *err)
+{
+    int has = has_part(parts, part);
+
+    if (has < 0)
+        return error_nomem(err, what);
+    return has == 0 ? VTCLONE_OK : error_set(err, VTCLONE_E_INVALID, "%s: %s in the URL is not accepted", what, name);
+}
+
+static int32_t check_parts(CURLU *parts, const char *what, vtclone_error *err)
+{
+    char *scheme = NULL;
+    int32_t rc = VTCLONE_OK;
+
+    if (curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
+        return error_nomem(err, what); /* a URL without a scheme was refused before */
+    if (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0)
+        rc = error_set(err, VTCLONE_E_INVALID, "%s: neither http nor https", what);
+    curl_free(scheme);
+    if (rc == VTCLONE_OK)
+        rc = refuse_part(parts, CURLUPART_USER, what, "a user or password", err);
+    if (rc == VTCLONE_OK)
+        rc = refuse_part(parts, CURLUPART_PASSWORD, what, "a user or password", err);
+    if (rc == VTCLONE_OK)
+        rc = refuse_part(parts, CURLUPART_QUERY, what, "a query or fragment", err);
+    if (rc == VTCLONE_OK)
+        rc = refuse_part(parts, CURLUPART_FRAGMENT, what, "a query or fragment", err);
+    return rc;
 }
 
 int32_t http_endpoint(const char *url, const char *what, char **out, vtclone_error *err)
@@ -241,6 +258,8 @@ int32_t http_endpoint(const char *url, const char *what, char **out, vtclone_err
                                                            curl_url_set(parts, CURLUPART_URL, url, 0);
     if (code == CURLUE_UNSUPPORTED_SCHEME)
         rc = error_set(err, VTCLONE_E_INVALID, "%s: neither http nor https", what);
+    else if (code == CURLUE_OUT_OF_MEMORY)
+        rc = error_nomem(err, what);
     else if (code != CURLUE_OK)
         rc = error_set(err, VTCLONE_E_INVALID, "%s: not a URL (%s)", what, curl_url_strerror(code));
     else

@@ -327,14 +327,16 @@ static int32_t rebase(const char *base, const char *href, char **out, vtclone_er
 {
     CURLU *to = curl_url(), *from = curl_url();
     char *path = NULL, *text = NULL;
+    CURLUcode code = CURLUE_OUT_OF_MEMORY;
     int32_t rc = VTCLONE_OK;
 
-    if (to == NULL || from == NULL || curl_url_set(to, CURLUPART_URL, base, 0) != CURLUE_OK ||
-        curl_url_set(from, CURLUPART_URL, href, 0) != CURLUE_OK ||
-        curl_url_get(from, CURLUPART_PATH, &path, 0) != CURLUE_OK ||
-        curl_url_set(to, CURLUPART_PATH, path, 0) != CURLUE_OK ||
-        curl_url_get(to, CURLUPART_URL, &text, 0) != CURLUE_OK)
-        rc = error_set(err, VTCLONE_E_KEYSTONE, "the version list of Keystone names an address that is no URL");
+    if (to == NULL || from == NULL || (code = curl_url_set(to, CURLUPART_URL, base, 0)) != CURLUE_OK ||
+        (code = curl_url_set(from, CURLUPART_URL, href, 0)) != CURLUE_OK ||
+        (code = curl_url_get(from, CURLUPART_PATH, &path, 0)) != CURLUE_OK ||
+        (code = curl_url_set(to, CURLUPART_PATH, path, 0)) != CURLUE_OK ||
+        (code = curl_url_get(to, CURLUPART_URL, &text, 0)) != CURLUE_OK)
+        rc = code == CURLUE_OUT_OF_MEMORY ? error_nomem(err, "Keystone's v3 address") :
+             error_set(err, VTCLONE_E_KEYSTONE, "the version list of Keystone names an address that is no URL");
     else
         rc = http_endpoint(text, "Keystone's v3 address", out, err);
     curl_free(path);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+char *__real_strdup(const char *text);
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
@@ -71,6 +72,11 @@ void *__wrap_realloc(void *old, size_t size)
 char *__wrap_strdup(const char *text)
 {
     return fails() ? NULL : counted(__real_strdup(text), strlen(text) + 1);
+}
+
+char *unfailing_strdup(const char *text)
+{
+    return counted(__real_strdup(text), strlen(text) + 1);
 }
 
 char *__wrap_strndup(const char *text, size_t len)

@@ -24,6 +24,7 @@ long blocks_held(void);
 /* Whether an allocation has failed in the call that runs. */
 bool allocation_failed(void);
 
-char *__real_strdup(const char *text); /* for what stands for somebody else's */
+/* Counted as the library's, which frees it, but it does not fail. */
+char *unfailing_strdup(const char *text);
 
 #endif
