@@ -14,14 +14,15 @@
 /* One for each function below: the linker puts them in a row. */
 struct stand_in {
     const char *name;
-    atomic_int failed;
+    atomic_int failed; /* how often, ever */
+    atomic_int seen;   /* calls since calls_fail() */
 };
 extern struct stand_in __start_stand_ins[], __stop_stand_ins[];
 
 static atomic_int countdown = -1; /* calls until one fails; negative: none does */
 static atomic_bool failed;
 static const char *failed_name = "nothing";
-static int failure;
+static int failure, first_only;
 
 /* Whether the address is the library's: librbd calls librados, and librados itself, through the same names. */
 static bool is_ours(const void *caller)
@@ -33,7 +34,8 @@ static bool is_ours(const void *caller)
 
 static bool fails(struct stand_in *stand_in, const char *what, const void *caller)
 {
-    if (atomic_load(&countdown) < 0 || !is_ours(caller) || atomic_fetch_sub(&countdown, 1) != 1)
+    if (atomic_load(&countdown) < 0 || !is_ours(caller) || atomic_fetch_add(&stand_in->seen, 1) >= first_only ||
+        atomic_fetch_sub(&countdown, 1) != 1)
         return false;
     failed_name = what;
     atomic_fetch_add(&stand_in->failed, 1);
@@ -42,7 +44,7 @@ static bool fails(struct stand_in *stand_in, const char *what, const void *calle
 }
 
 #define CALLER __builtin_return_address(0)
-#define STAND_IN(name) static struct stand_in name##_stands __attribute__((section("stand_ins"), used, aligned(16))) = { #name, 0 };
+#define STAND_IN(name) static struct stand_in name##_stands __attribute__((section("stand_ins"), used, aligned(16))) = { #name, 0, 0 };
 #define REAL(type, name, parameters) \
     type(*real) parameters;          \
     *(void **)&real = dlsym(RTLD_NEXT, #name)
@@ -138,8 +140,11 @@ BOTH(rbd_resize2, (rbd_image_t image, uint64_t size, bool shrink, librbd_progres
 AFTER(rbd_close, (rbd_image_t image), (image))
 BEFORE(rbd_remove, (rados_ioctx_t io, const char *name), (io, name))
 
-void calls_fail(int n, int code)
+void calls_fail(int n, int code, int first)
 {
+    for (struct stand_in *each = __start_stand_ins; each < __stop_stand_ins; each++)
+        atomic_store(&each->seen, 0);
+    first_only = first;
     failed_name = "nothing";
     failure = code;
     atomic_store(&failed, false);
@@ -157,12 +162,13 @@ const char *calls_failed(void)
     return failed_name;
 }
 
-/* Functions that cannot report a failure, and one that is only called after a passed deadline, where its answer is moot. */
+/* Functions that cannot report a failure; one that is only called after a passed deadline, where its answer is moot; and
+ * one that is only called to settle what a process that died has left: tests/direct/test_leftovers.py. */
 static bool reports_nothing(const char *name)
 {
     static const char *const names[] = {
-        "rados_aio_cancel", "rados_aio_release", "rados_buffer_free", "rados_get_instance_id", "rados_getxattrs_end", "rados_ioctx_destroy",
-        "rados_ioctx_get_id", "rados_omap_get_end", "rados_release_read_op", "rados_release_write_op", "rados_shutdown",
+        "rados_aio_cancel", "rados_aio_release", "rados_buffer_free", "rados_get_instance_id", "rados_getxattrs_end", "rados_ioctx_create2",
+        "rados_ioctx_destroy", "rados_ioctx_get_id", "rados_omap_get_end", "rados_release_read_op", "rados_release_write_op", "rados_shutdown",
         "rbd_image_options_create", "rbd_image_options_destroy", "rbd_linked_image_spec_cleanup", "rbd_snap_spec_cleanup",
     };
 

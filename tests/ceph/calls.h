@@ -7,8 +7,10 @@
 
 #include <stdbool.h>
 
-/* The n-th call from now on answers -code, and is not made or, of those that change something, made in vain. */
-void calls_fail(int n, int code);
+/* The n-th call from now on answers -code, and is not made or, of those that change something, made in vain. Only the first
+ * calls of each function count: a certification makes the same ones again and again. */
+#define ALL_CALLS 1000000
+void calls_fail(int n, int code, int first);
 /* No call fails any more; whether one did. */
 bool calls_end(void);
 /* Its name; "nothing" where none did. */

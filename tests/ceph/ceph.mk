@@ -29,3 +29,8 @@ $(BUILD)/tests/ceph/test_loading: $(BUILD)/tests/ceph/loader
 .PHONY: check-ceph
 check-ceph: $(ceph_programs) ## the library on two scratch Ceph clusters
 	@tests/ceph/run $(ceph_programs)
+
+.PHONY: load
+load: $(BUILD)/tests/ceph/test_load ## 2,000 clones at 64 threads by each engine, a monitor restarted in the middle (LOAD_VOLUMES=n)
+	@lab/deps build ceph
+	@LOAD_VOLUMES=$(or $(LOAD_VOLUMES),2000) TEST_TIMEOUT=3600 tests/ceph/run $<

@@ -73,7 +73,7 @@ static bool clone_with_failure(int32_t engine, bool warm, int n, int code)
         volume_remove(&lab, "volumes", "warm-up");
     }
     snprintf(volume, sizeof(volume), "call-%d", n);
-    calls_fail(n, code);
+    calls_fail(n, code, ALL_CALLS);
     int32_t result = vtclone_clone(handle, decision, volume, 1, &options, &made, &err);
     bool failed = calls_end();
     assert_true((result == VTCLONE_OK) == (made != NULL));
@@ -127,6 +127,12 @@ static void each_call_of_a_later_direct_clone(void **state)
     fail_each_call(VTCLONE_ENGINE_DIRECT, true, "direct, later clone");
 }
 
+/* As a certification that died has left it, but so young that it may be another process's: each looks at it, none removes it. */
+static void leave_scratch_clone(void)
+{
+    parent_make(&lab, (struct parent_spec){ .pool = "volumes", .id = "vtclone-certify-left", .unprotected = true });
+}
+
 /* One certification with the n-th call failing, of an image that it has to find by itself; false where it made fewer. */
 static bool certify_with_failure(int n)
 {
@@ -134,7 +140,7 @@ static bool certify_with_failure(int n)
     vtclone_error err = { 0 };
     char *json = NULL;
 
-    calls_fail(n, EIO);
+    calls_fail(n, EIO, 3);
     int32_t code = vtclone_certify(handle, site, "node@ceph#volumes", "images", NULL, &json, &err);
     bool failed = calls_end();
     assert_true((code == VTCLONE_OK) == (json != NULL));
@@ -145,11 +151,14 @@ static bool certify_with_failure(int n)
     vtclone_string_free(json);
     vtclone_free(handle);
     /* What could not be removed is the next certification's, hours later: see SWEEP_AGE_S. */
-    if (strcmp(calls_failed(), "rbd_remove") == 0)
+    if (strcmp(calls_failed(), "rbd_remove") == 0) {
+        parent_remove(&lab, "volumes", "vtclone-certify-left");
         pool_empty(&lab, "volumes");
-    for (int tries = 0; pool_count(&lab, "volumes") != 0 && tries < 50; tries++)
+        leave_scratch_clone();
+    }
+    for (int tries = 0; pool_count(&lab, "volumes") != 1 && tries < 50; tries++)
         sleep_ms(100);
-    if (pool_count(&lab, "volumes") != 0)
+    if (pool_count(&lab, "volumes") != 1)
         fail_msg("after %s failed (%s), a scratch clone is left", calls_failed(), err.message);
     return failed;
 }
@@ -159,10 +168,12 @@ static void each_call_of_a_certification(void **state)
     int n = 1;
 
     (void)state;
+    leave_scratch_clone();
     while (certify_with_failure(n))
         n++;
     print_message("# certification: %d calls, each failed once\n", n - 1);
-    assert_true(n > 60);
+    assert_true(n > 40);
+    parent_remove(&lab, "volumes", "vtclone-certify-left");
     pool_check_orphans(&lab, "volumes");
 }
 
