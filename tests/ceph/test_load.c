@@ -159,7 +159,7 @@ static int group_up(void **state)
     vtclone_site *site;
 
     (void)state;
-    volumes = wanted != NULL ? (int)strtol(wanted, NULL, 10) : 200;
+    volumes = wanted != NULL ? (int)strtol(wanted, NULL, 10) : 128;
     lab = lab_first();
     pool_empty(&lab, "volumes");
     parent_make(&lab, (struct parent_spec){ 0 });
