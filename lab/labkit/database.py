@@ -16,7 +16,7 @@ ROLE = "mariadb"
 SCHEMAS = ("keystone", "glance", "cinder")
 VERSIONED = ("mariadb-server-core", "python3-keystone", "python3-glance", "python3-cinder")
 
-CONTENT = b"2"      # counts the changes of what a prepared database holds
+CONTENT = b"3"      # counts the changes of what a prepared database holds
 
 
 def socket_path(state):
