@@ -92,16 +92,17 @@ int32_t direct_fail(struct direct *direct, enum vtclone_reason reason, int sys_e
 int direct_clean_up(struct direct *direct)
 {
     int result = direct_undo(&direct->undo, direct->request->deadline);
-    char room[128];
+    char room[128], failure[sizeof(direct->err->message)];
     struct strbuf message;
 
     if (result == 0 || (result == DIRECT_UNDO_ADOPTED && direct->err->code == 0))
         return result;
     direct->outcome->left_behind = true;
     direct_fail(direct, VTCLONE_REASON_RADOS_ERROR, result, "clean up");
-    /* The message is there already; what follows belongs to it. */
+    /* What failed, and behind it what became of what was begun. */
+    memcpy(failure, direct->err->message, sizeof(failure));
     strbuf_init(&message, direct->err->message, sizeof(direct->err->message));
-    message.len = strlen(direct->err->message);
+    strbuf_add_str(&message, failure);
     if (result == DIRECT_UNDO_ADOPTED)
         strbuf_add_str(&message, "; another process has completed the volume meanwhile");
     else if (direct_undo_later(&direct->undo, direct->connection, direct->request))
@@ -153,7 +154,6 @@ static int32_t plan(struct direct *direct)
 {
     const struct clone_request *request = direct->request;
     const struct direct_parent *parent = direct->parent;
-    uint64_t objects;
 
     if (parent->unsupported[0] != '\0')
         return unsupported(direct, parent->unsupported);
@@ -163,14 +163,13 @@ static int32_t plan(struct direct *direct)
     if (parent->size == 0)
         return unsupported(direct, "the parent is empty");
     direct->order = (uint8_t)image_order(parent->stripe_unit, request->backend->chunk_size_mib);
-    if (direct->order < 12 || direct->order > 25)
+    if (direct->order > 25) /* at least 20 it is, by the chunk size */
         return unsupported(direct, "an object size that librbd does not make");
     /* librbd keeps the parent's stripe unit, which in larger objects is fancy striping. */
     if ((UINT64_C(1) << direct->order) != parent->stripe_unit)
         return unsupported(direct, "the clone's objects are larger than the parent's, which librbd then stripes");
-    objects = (request->size_bytes >> direct->order) +
-              ((request->size_bytes & ((UINT64_C(1) << direct->order) - 1)) != 0 ? 1 : 0);
-    direct->map_objects = direct->pool.features & RBD_FEATURE_OBJECT_MAP ? objects : 0;
+    /* Whole objects: the size is one in GiB. */
+    direct->map_objects = direct->pool.features & RBD_FEATURE_OBJECT_MAP ? request->size_bytes >> direct->order : 0;
     if (direct->map_objects > CLS_OBJECT_MAP_MAX)
         return unsupported(direct, "too many objects for an object map");
     return 0;

@@ -28,6 +28,11 @@ def encoded(text):
     return struct.pack("<I", len(text.encode())) + text.encode()
 
 
+def without_sanitizer():
+    """Ceph's own programs are not what `make asan` preloads its runtime for."""
+    return {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
+
+
 class Deployment:
     """One scratch Ceph, an administrator's connection to it, and the site JSON for it."""
 
@@ -43,7 +48,7 @@ class Deployment:
 
     def lab(self, *args):
         return subprocess.run([str(ROOT / "lab/ceph"), *args, "--state", self.state], check=True, capture_output=True,
-                              text=True, timeout=180).stdout
+                              text=True, timeout=180, env=without_sanitizer()).stdout
 
     def end(self):
         for context in self.contexts.values():
@@ -69,7 +74,7 @@ class Deployment:
 
     def rbd(self, *args, check=True):
         return subprocess.run(["rbd", "--conf", self.conf, "--cluster", self.name, *args], check=check,
-                              capture_output=True, text=True, timeout=120)
+                              capture_output=True, text=True, timeout=120, env=without_sanitizer())
 
     # ---- sites and contexts ----
 
@@ -226,14 +231,14 @@ def plain(copy, image_id, name):
 
 
 @contextlib.contextmanager
-def process(deployment, parent, name, gib=1, engine="direct", library=None, faults=None, **site):
+def process(deployment, parent, name, gib=1, engine="direct", library=None, faults=None, warm=None, timeout_ms=0, **site):
     """One clone in a process of its own, which prints its outcome as JSON: a Popen."""
     job = {"site": deployment.site(source=parent.pool, **site), "image": parent.image_json(deployment.admin.get_fsid()),
-           "name": name, "gib": gib, "engine": engine}
+           "name": name, "gib": gib, "engine": engine, "warm": warm, "timeout_ms": timeout_ms,
+           "faults": {"VTCLONE_FAULT_" + key.upper(): value for key, value in (faults or {}).items()}}
     env = dict(os.environ)
     if faults is not None:
         library = os.environ["VTCLONE_FAULTS_LIBRARY"]
-        env.update({"VTCLONE_FAULT_" + key.upper(): value for key, value in faults.items()})
     if library:
         env["VTCLONE_LIBRARY"] = library
     child = subprocess.Popen([sys.executable, str(HERE / "clone_once.py")], stdin=subprocess.PIPE,
