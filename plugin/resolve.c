@@ -197,7 +197,7 @@ static int32_t decide(vtclone_decision *decision, const struct request *request,
     if (decision->reason != told)
         decision->detail = NULL; /* a candidate or a copy tells more */
     explain(decision);
-    return VTCLONE_OK;
+    return decision->detail != NULL ? VTCLONE_OK : error_nomem(err, "resolve");
 }
 
 static int32_t read_documents(struct documents *documents, const char *image_json, size_t image_len,

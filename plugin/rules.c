@@ -233,7 +233,7 @@ static uint32_t score(const struct request *request, const struct backend *backe
     if (candidate->location.kind == LOCATION_RBD)
         return score + (same(candidate->location.pool, backend->pool) ? 4 : 2);
     const struct image_volume *volume = image_volumes_find(request->volumes, candidate->location.volume);
-    return score + (volume != NULL && same(volume->host, backend->host) ? 1 : 0);
+    return score + (same(volume->host, backend->host) ? 1 : 0); /* it is there: rule_cinder() has let it pass */
 }
 
 void rule_candidate(struct arena *arena, const struct request *request, const struct backend *backend,

@@ -29,7 +29,7 @@ static atomic_bool failed;
 static atomic_size_t allocated;
 static atomic_long held;
 
-static bool fails(void)
+bool allocation_fails(void)
 {
     long left = atomic_load(&countdown);
 
@@ -50,17 +50,17 @@ static void *counted(void *block, size_t size)
 
 void *__wrap_malloc(size_t size)
 {
-    return fails() ? NULL : counted(__real_malloc(size), size);
+    return allocation_fails() ? NULL : counted(__real_malloc(size), size);
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-    return fails() ? NULL : counted(__real_calloc(count, size), count * size);
+    return allocation_fails() ? NULL : counted(__real_calloc(count, size), count * size);
 }
 
 void *__wrap_realloc(void *old, size_t size)
 {
-    if (fails())
+    if (allocation_fails())
         return NULL;
     void *block = __real_realloc(old, size);
     if (old == NULL)
@@ -71,7 +71,7 @@ void *__wrap_realloc(void *old, size_t size)
 
 char *__wrap_strdup(const char *text)
 {
-    return fails() ? NULL : counted(__real_strdup(text), strlen(text) + 1);
+    return allocation_fails() ? NULL : counted(__real_strdup(text), strlen(text) + 1);
 }
 
 char *unfailing_strdup(const char *text)
@@ -81,13 +81,13 @@ char *unfailing_strdup(const char *text)
 
 char *__wrap_strndup(const char *text, size_t len)
 {
-    return fails() ? NULL : counted(__real_strndup(text, len), strnlen(text, len) + 1);
+    return allocation_fails() ? NULL : counted(__real_strndup(text, len), strnlen(text, len) + 1);
 }
 
 int __wrap_vasprintf(char **out, const char *format, va_list args)
 {
     *out = (char *)-1; /* the standard leaves it undefined where it fails */
-    if (fails())
+    if (allocation_fails())
         return -1;
     int len = __real_vasprintf(out, format, args);
     counted(len < 0 ? NULL : *out, (size_t)len + 1);

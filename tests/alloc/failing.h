@@ -23,6 +23,8 @@ size_t bytes_allocated(void);
 long blocks_held(void);
 /* Whether an allocation has failed in the call that runs. */
 bool allocation_failed(void);
+/* For other things that are to fail like one, each in its turn. */
+bool allocation_fails(void);
 
 /* Counted as the library's, which frees it, but it does not fail. */
 char *unfailing_strdup(const char *text);

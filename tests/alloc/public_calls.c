@@ -41,6 +41,27 @@ static int32_t resolve(vtclone_error *err)
     return code;
 }
 
+/* The sentences of a miss. */
+static int32_t resolve_misses(vtclone_error *err)
+{
+    const vtclone_resolve_options misses[] = {
+        { .size = sizeof(misses[0]), .volume_type = "unknown" },
+        { .size = sizeof(misses[0]), .volume_type = "any", .backend = "unknown" },
+        { .size = sizeof(misses[0]), .volume_type = "any", .size_gib = 1, .project_id = "other" },
+    };
+
+    for (size_t i = 0; i < sizeof(misses) / sizeof(misses[0]); i++) {
+        vtclone_decision *decision = NULL;
+        int32_t code = vtclone_resolve(world.site, image_json, strlen(image_json), &misses[i], &decision, err);
+
+        if (code != VTCLONE_OK)
+            return code;
+        assert_non_null(vtclone_decision_detail(decision));
+        vtclone_decision_free(decision);
+    }
+    return VTCLONE_OK;
+}
+
 static int32_t write_json(vtclone_error *err)
 {
     char *json = NULL;
@@ -219,7 +240,7 @@ static int32_t options_from_the_environment_and_counters(vtclone_error *err)
 
 #define CALL(name, over_http) { #name, name, over_http }
 const struct public_call public_calls[] = {
-    CALL(parse_a_site, false), CALL(resolve, false), CALL(write_json, false), CALL(open_a_handle, false), CALL(open_a_cloud, false),
+    CALL(parse_a_site, false), CALL(resolve, false), CALL(resolve_misses, false), CALL(write_json, false), CALL(open_a_handle, false), CALL(open_a_cloud, false),
     CALL(options_from_the_environment_and_counters, false), CALL(write_the_live_site, true), CALL(read_the_live_site, true),
     CALL(fetch_an_image, true), CALL(resolve_live, true), CALL(copy_what_is_there, true), CALL(copy_what_is_not_there, true),
     CALL(resolve_or_copy, true), CALL(clone_a_volume, true),

@@ -153,6 +153,49 @@ static void user_info_is_never_shown(void **state)
     assert_string_equal(location_shown(&arena, twice, strlen(twice)), "http://***@host");
 }
 
+static void what_is_no_hexadecimal_digit_ends_neither_a_percent_nor_a_uuid(void **state)
+{
+    static const char beside[] = "/:@G`g"; /* before and behind 0-9, A-F and a-f */
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(beside) - 1; i++) {
+        char url[100];
+        snprintf(url, sizeof(url), "rbd://f/p/%%4%c/snap", beside[i]);
+        assert_int_equal(parse(url).reason, VTCLONE_REASON_BAD_LOCATION);
+        snprintf(url, sizeof(url), "cinder://" UUID);
+        url[strlen(url) - 1] = beside[i];
+        assert_int_equal(parse(url).reason, VTCLONE_REASON_BAD_LOCATION);
+    }
+    /* each dash elsewhere, the length kept */
+    assert_int_equal(parse("cinder://5d1c6e0-a1111-4222-8333-444455556666").reason, VTCLONE_REASON_BAD_LOCATION);
+    assert_int_equal(parse("cinder://5d1c6e0aa1111-4222-8333-444455556666").reason, VTCLONE_REASON_BAD_LOCATION);
+}
+
+static void parts_longer_than_names_are_bad_locations(void **state)
+{
+    char url[VTCLONE_MAX_NAME_BYTES * 3 + 200];
+    struct location at;
+
+    (void)state;
+    snprintf(url, sizeof(url), "rbd://f/%0*d/i/snap", VTCLONE_MAX_NAME_BYTES * 3 + 1, 0);
+    at = parse(url);
+    assert_int_equal(at.reason, VTCLONE_REASON_BAD_LOCATION);
+    assert_string_equal(at.detail, "a part longer than a name can be");
+    snprintf(url, sizeof(url), "cinder://%0*d/" UUID, VTCLONE_MAX_NAME_BYTES + 1, 0);
+    at = parse(url);
+    assert_int_equal(at.reason, VTCLONE_REASON_BAD_LOCATION);
+    assert_string_equal(at.detail, "a store longer than a name can be");
+}
+
+static void user_info_ends_where_the_authority_does(void **state)
+{
+    static const char query[] = "http://a:b@host?x=@", fragment[] = "http://a:b@host#@";
+
+    (void)state;
+    assert_string_equal(location_shown(&arena, query, strlen(query)), "http://***@host?x=@");
+    assert_string_equal(location_shown(&arena, fragment, strlen(fragment)), "http://***@host#@");
+}
+
 static void control_characters_are_shown_escaped(void **state)
 {
     (void)state;
@@ -186,6 +229,9 @@ int main(void)
         cmocka_unit_test(what_a_lax_reader_would_take_for_rbd_or_cinder_is_a_bad_location),
         cmocka_unit_test(another_scheme_is_unknown),
         cmocka_unit_test(user_info_is_never_shown),
+        cmocka_unit_test(what_is_no_hexadecimal_digit_ends_neither_a_percent_nor_a_uuid),
+        cmocka_unit_test(parts_longer_than_names_are_bad_locations),
+        cmocka_unit_test(user_info_ends_where_the_authority_does),
         cmocka_unit_test(control_characters_are_shown_escaped),
         cmocka_unit_test(want_of_memory_is_an_error),
     };
