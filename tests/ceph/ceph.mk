@@ -1,7 +1,9 @@
 # The library on the scratch Ceph of lab/: programs that use the built .so, and librbd beside it to look at the outcome.
 SUITES += ceph
 
-ceph_sources := $(wildcard tests/ceph/test_*.c)
+# CEPH="calls clone": only these.
+CEPH ?=
+ceph_sources := $(if $(CEPH),$(CEPH:%=tests/ceph/test_%.c),$(wildcard tests/ceph/test_*.c))
 ceph_programs := $(ceph_sources:%.c=$(BUILD)/%)
 ceph_shared := $(BUILD)/tests/ceph/lab.o $(BUILD)/tests/ceph/request.o
 
@@ -9,9 +11,9 @@ $(BUILD)/tests/ceph/%: $(BUILD)/tests/ceph/%.o $(ceph_shared) $(BUILD)/libvtclon
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lrbd -lrados -lcmocka -lpthread -ldl \
 		-Wl,-rpath,'$$ORIGIN/../..'
 
-# Its functions stand before those of librados and librbd.
+# Their functions stand before those of librados and librbd.
 $(BUILD)/tests/ceph/test_calls: $(BUILD)/tests/ceph/calls.o
-$(BUILD)/tests/ceph/test_calls: ALL_LDFLAGS += -rdynamic
+$(BUILD)/tests/ceph/test_calls $(BUILD)/tests/ceph/test_answers: ALL_LDFLAGS += -rdynamic
 
 # The library's own objects, so that its allocations can be told from all others.
 ceph_memory := $(BUILD)/tests/ceph/test_memory

@@ -52,6 +52,8 @@ struct work {
     bool leave_open;
 };
 
+static vtclone *volatile kept; /* by the role rude, as a host keeps it: at its end the handle is in use, not lost */
+
 /* Loads the library, clones, and unloads it, in whatever thread this is. Site and image as decide_image() has them. */
 static void *load_and_clone(void *argument)
 {
@@ -85,7 +87,9 @@ static void *load_and_clone(void *argument)
     library.decision_free(made);
     library.decision_free(decision);
     library.site_free(site);
-    if (!work->leave_open) {
+    if (work->leave_open) {
+        kept = handle;
+    } else {
         library.free(handle);
         dlclose(library.handle);
     }
