@@ -18,11 +18,12 @@ SOVERSION := $(call version_part,MAJOR)
 
 FLAVOUR ?=
 BUILD := build$(if $(FLAVOUR),/$(FLAVOUR))
-flavour_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
-flavour_tsan := -fsanitize=thread -O1
-flavour_cov := --coverage -O0 -fprofile-update=atomic
-# Faults at chosen moments, for tests (plugin/fault.h).
+# Faults at chosen moments, for tests (plugin/fault.h). The sanitizers and the counters have them too: what only a fault
+# reaches is what they are for.
 flavour_faults := -DVTCLONE_FAULTS
+flavour_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1 $(flavour_faults)
+flavour_tsan := -fsanitize=thread -O1 $(flavour_faults)
+flavour_cov := --coverage -O0 -fprofile-update=atomic $(flavour_faults) -DVTCLONE_COUNTERS
 flavour_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
 flavour_flags := $(flavour_$(FLAVOUR))
 

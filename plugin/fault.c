@@ -15,6 +15,19 @@ typedef int fault_unit_is_not_empty;
 #include <stdatomic.h>
 #include <unistd.h>
 
+#ifdef VTCLONE_COUNTERS
+/* libgcov's: SIGKILL would lose what a build with --coverage has counted. */
+void __gcov_dump(void);
+static void keep_counters(void)
+{
+    __gcov_dump();
+}
+#else
+static void keep_counters(void)
+{
+}
+#endif
+
 /* What follows STEP in a list "STEP[:REST][,...]", or NULL where the step is not in it. */
 static const char *find(const char *variable, const char *step)
 {
@@ -69,8 +82,10 @@ void fault_after(struct batch *batch)
 {
     static atomic_bool paused;
 
-    if (any(batch, "VTCLONE_FAULT_KILL"))
+    if (any(batch, "VTCLONE_FAULT_KILL")) {
+        keep_counters();
         kill(getpid(), SIGKILL);
+    }
     for (unsigned i = 0; i < batch->count; i++) {
         const char *path = find("VTCLONE_FAULT_PAUSE", batch->items[i].step);
         if (path != NULL && !atomic_exchange(&paused, true))

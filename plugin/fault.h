@@ -1,6 +1,7 @@
 /*
  * fault.h - faults that a real cluster cannot be made to have at a chosen moment, for tests. Only a build with
- * VTCLONE_FAULTS (make FLAVOUR=faults) has them; in every other build these are empty and the environment is not read.
+ * VTCLONE_FAULTS (make FLAVOUR=faults, asan, tsan or cov) has them; in every other build these are empty and the
+ * environment is not read.
  *
  *   VTCLONE_FAULT_KILL=STEP[,STEP]     of the first batch with one of these steps only these are done; then the process
  *                                      kills itself
