@@ -26,6 +26,7 @@ struct facts {
     const struct json *services;   /* NULL: not for this credential */
     const struct json *types[TYPE_PAGES];
     size_t type_pages;             /* 0: not for this credential */
+    bool incomplete;               /* for want of memory */
 };
 
 /* A text member of a live document, or NULL: what has another type is treated as not told. */
@@ -180,10 +181,11 @@ struct derived {
 };
 
 /* "ceph:/etc/ceph/ceph.conf:FSID:cinder:volumes": the name of the cluster first, three names last, the rest a path. */
-static bool split_location(struct arena *arena, const char *info, const char *parts[5])
+static bool split_location(struct facts *facts, const char *info, const char *parts[5])
 {
-    char *text = info != NULL ? arena_strdup(arena, info) : NULL;
+    char *text = arena_strdup(&facts->arena, info);
 
+    facts->incomplete |= info != NULL && text == NULL;
     if (text == NULL)
         return false;
     for (int part = 4; part >= 2; part--) {
@@ -231,7 +233,7 @@ static void look_at_type(const struct json *type, struct derived *backend, const
 }
 
 /* The store that all the types which name the backend agree on. */
-static void store_of_types(const struct facts *facts, struct arena *arena, struct derived *backend)
+static void store_of_types(struct facts *facts, struct derived *backend)
 {
     const struct json *given = json_get(facts->override, "volume_types");
     const char *agreed = NULL, *from = NULL;
@@ -246,7 +248,8 @@ static void store_of_types(const struct facts *facts, struct arena *arena, struc
     if (agreed == NULL || disagree)
         return;
     backend->store = agreed;
-    backend->store_from = arena_printf(arena, "type %.100s", from != NULL ? from : "?");
+    backend->store_from = arena_printf(&facts->arena, "type %.100s", from != NULL ? from : "?");
+    facts->incomplete |= backend->store_from == NULL;
 }
 
 /* The type of a store, of the caller's document or live. */
@@ -294,12 +297,12 @@ static bool derive(struct facts *facts, const struct json *pool, struct derived 
     if (backend->store != NULL)
         backend->store_from = "glance_store_id";
     else
-        store_of_types(facts, &facts->arena, backend);
+        store_of_types(facts, backend);
     look_up_service(facts, backend);
     const char *protocol = protocol_of(capabilities);
     backend->rbd = protocol != NULL && strcmp(protocol, "ceph") == 0 &&
                    !(backend->store != NULL && same(store_type(facts, backend->store), "cinder")) &&
-                   split_location(&facts->arena, text_of(capabilities, "location_info"), backend->parts);
+                   split_location(facts, text_of(capabilities, "location_info"), backend->parts);
     return true;
 }
 
@@ -371,7 +374,7 @@ int32_t live_facts(struct live_site *live, const struct call *call, char **out, 
         write_backends(writer, &facts);
         write_types(writer, &facts);
         json_end_object(writer);
-        rc = json_writer_finish(writer, out, len, err);
+        rc = facts.incomplete ? error_nomem(err, "the site document") : json_writer_finish(writer, out, len, err);
     }
     json_writer_free(writer);
     arena_release(&facts.arena);
