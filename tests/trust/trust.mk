@@ -18,7 +18,7 @@ patient := TEST_TIMEOUT=1800
 
 # By make test: of the Ceph programs those that lead calls down every failing path. The others measure time, sessions and
 # operations on whole storms, which the plain build answers for; make asan runs them too.
-check-asan: ## unit tests, Ceph tests of failing calls and the command line under ASan and UBSan
+check-asan: ## unit tests, Ceph tests of failing calls and of loading and the command line under ASan and UBSan
 	@$(asan_options) $(patient) FLAVOUR=asan CEPH="calls loading" tests/run-suites unit ceph cli
 
 asan: ## all that can run under ASan and UBSan: also the HTTP and direct suites, allocations, the fuzzers' corpora
