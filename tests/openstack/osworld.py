@@ -191,6 +191,16 @@ class World:
             assert time.monotonic() < deadline, "still under way: %s" % found
             time.sleep(0.1)
 
+    def wait_for(self, volume_id, status, seconds=120):
+        """Until it is in that status, or in an error; whether it is in that status."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = self.show(volume_id)["status"]
+            if found == status or found.startswith("error"):
+                return found == status
+            time.sleep(0.1)
+        return False
+
     def make(self, volume_type, image_id, expect="available", seconds=300, **more):
         volume_id = self.volume(volume_type, image_id, **more)
         assert self.wait(volume_id, seconds=seconds) == {volume_id: expect}

@@ -75,6 +75,31 @@ def test_an_encrypted_volume_of_a_spoofed_image_gets_none_of_its_bytes(lab, secr
     lab.delete(volume)
 
 
+def reimage(lab, volume, image):
+    lab.demo("POST", "volumev3", "/volumes/%s/action" % volume, {"os-reimage": {"image_id": image, "reimage_reserved": False}},
+             {"OpenStack-API-Version": "volume 3.68"})
+
+
+def test_a_volume_is_not_reimaged_from_a_spoofed_location(lab, everywhere, secret, spoofed):
+    """Cinder's re-imaging never asks clone_image: it downloads into the volume that is there."""
+    volume = lab.make("ceph", everywhere, session=lab.demo)
+    before, mark = lab.content("volumes", "volume-" + volume, 16), lab.mark()
+    reimage(lab, volume, spoofed(lab.locations(secret)["ceph"]))
+    assert lab.wait_for(volume, "error") and lab.content("volumes", "volume-" + volume, 16) == before
+    assert "is not its own copy" in lab.log_since(mark)
+    lab.delete(volume)
+
+
+def test_a_volume_is_reimaged_from_an_image_that_is_what_it_says(lab, everywhere):
+    volume = lab.make("ceph", everywhere, session=lab.demo)
+    image = lab.image(session=lab.demo, visibility="private", seed=5)
+    reimage(lab, volume, image)
+    assert lab.wait_for(volume, "available")
+    assert lab.content("volumes", "volume-" + volume, 16) == lab.content(
+        "netapp", "volume-" + lab.locations(image)["netapp"].rpartition("/")[2], 16)
+    lab.delete(volume)
+
+
 def test_a_type_that_is_encrypted_is_downloaded_into_a_luks_volume(lab, everywhere):
     lab.volume_type("secured", {"volume_backend_name": "ceph"}, encryption=LUKS)
     for _attempt in range(6):
