@@ -125,3 +125,17 @@ def test_a_library_that_cannot_be_loaded_lets_stock_cinder_go_on_unless_misses_a
             assert len(warnings) == 1 and "/nonexistent/libvtclone.so.1" in warnings[0]
     finally:
         lab.restart("cinder-volume", "DEFAULT.volume_manager=" + osworld.MANAGER)
+
+
+def test_a_store_that_glance_no_longer_has_is_a_miss_with_its_name(lab):
+    """Between the copy and the volume an operator takes the store away; Glance still shows the location."""
+    image = lab.image(["powerstore"])
+    lab.settle("glance-api", "DEFAULT.enabled_backends=netapp:cinder, ceph:rbd, open:cinder")
+    lab.settle("cinder-volume", "DEFAULT.volume_manager=" + osworld.MANAGER, "vtclone.stores_ttl=1")
+    try:
+        found = lab.outcome(lab.make("powerstore", image))
+        assert (found["outcome"], found["reason"]) == ("declined", "UNKNOWN_STORE")
+        assert "powerstore" in found["detail"]
+    finally:
+        lab.settle("glance-api")
+    assert lab.outcome(lab.make("powerstore", image))["outcome"] == "cloned"
