@@ -154,6 +154,8 @@ static int32_t ensure_entry(struct librbd_job *job, rados_ioctx_t parent_pool, r
 
     if (result == 0)
         result = cls_read_header(ioctx, id, job->work_until, &header);
+    if (result == -ENOENT) /* gone since it was looked at */
+        result = -ESTALE;
     if (result == 0)
         result = header.has_parent ? child_entry_ensure(ioctx, parent_pool, id, &header, job->work_until) : -ESTALE;
     if (result == -ENOENT)
