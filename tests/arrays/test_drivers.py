@@ -172,6 +172,8 @@ def test_an_iscsi_volume_is_mapped_to_its_host_and_back(backends, host):
     for name in ("netapp-san", "netapp-san-rest", "powerstore"):
         backend = backends(name)
         volume = backend.made(POOL[name])
+        # as the manager does it: Cinder 26's NetApp driver reads the provider_location that this sets
+        backend.keep(volume, backend.driver.create_export(backend.context, volume, host))
         connection = backend.driver.initialize_connection(volume, host)
         conn = connector.InitiatorConnector.factory(connection["driver_volume_type"], "sudo")
         device = conn.connect_volume(connection["data"])
@@ -225,7 +227,6 @@ def test_both_interfaces_of_netapp_show_the_same_volumes(backends):
     for old, new in (("netapp", "netapp-rest"), ("netapp-san", "netapp-san-rest")):
         source = backends(old).made(POOL[old])
         put(backends(old).path(source))
-        backends(new).driver.check_for_setup_error()        # the block driver reads the array's list of LUNs here
         clone = backends(new).clone(source)
         assert get(backends(new).path(clone)) == b"bytes of the image"
         backends(new).driver.delete_volume(source)

@@ -28,7 +28,7 @@ class Face:
         for part in (ClusterResources(array), FileResources(array), LunResources(array)):
             for name, work in part.resources().items():
                 method, template = name.split(" ")
-                pattern = re.sub(r"\{[a-z_.]+\}", "([^/]+)", re.escape(template).replace(r"\{", "{").replace(r"\}", "}"))
+                pattern = "([^/]+)".join(re.escape(part) for part in re.split(r"\{[a-z_.]+\}", template))
                 self._routes.append((method, re.compile(pattern + "$"), name, work))
 
     def serves(self, request):
