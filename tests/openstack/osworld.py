@@ -9,30 +9,16 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "lab"))
 
 from labkit import database  # noqa: E402,F401  for the tests
 from labkit import oscloud, ostack, procs, rest, story  # noqa: E402
+from labkit.glue import FILTERS, write_dist_info  # noqa: E402,F401  for conftest
 
 MANAGER = "vtclone_cinder.manager.CloneVolumeManager"
 STOCK = "cinder.volume.manager.VolumeManager"
-FILTERS = "AvailabilityZoneFilter,CapacityFilter,CapabilitiesFilter"
-
-
-def write_dist_info(folder):
-    """The entry points of vtclone_cinder as an installed package has them, for a run from the tree."""
-    with open(ROOT / "python-glue" / "pyproject.toml", "rb") as stream:
-        project = tomllib.load(stream)["project"]
-    info = pathlib.Path(folder) / ("vtclone_cinder-%s.dist-info" % project["version"])
-    info.mkdir(parents=True, exist_ok=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: vtclone-cinder\nVersion: %s\n" % project["version"])
-    (info / "entry_points.txt").write_text("".join(
-        "[%s]\n%s\n" % (group, "".join("%s = %s\n" % pair for pair in entries.items()))
-        for group, entries in project["entry-points"].items()))
-    return str(folder)
 
 
 class World:
