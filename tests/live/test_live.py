@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from labkit import ostack
+from labkit import osconf, ostack
 
 from clouds import CloudError
 from conftest import resolve, wanted_checksum
@@ -127,7 +127,7 @@ def test_a_wrong_password_is_one_line_and_exit_status_4(world):
 
 def test_a_revoked_token_is_replaced(world):
     image_id = world.admin("POST", "image", "/v2/images", {"name": "empty", "visibility": "public"})["id"]
-    user = world.admin("POST", "identity", "/users", {"user": {"name": "short-lived", "password": "lab",
+    user = world.admin("POST", "identity", "/users", {"user": {"name": "short-lived", "password": osconf.PASSWORD,
                                                                "domain_id": "default"}})["user"]["id"]
     role = world.admin("GET", "identity", "/roles?name=member")["roles"][0]["id"]
     demo = world.session("demo").project_id
@@ -138,7 +138,7 @@ def test_a_revoked_token_is_replaced(world):
             with pytest.raises(CloudError):
                 cloud.image(image_id, user_token="none-of-keystone")
             assert cloud.stats().tokens == 1
-            for password in ("lab2", "lab"):  # changed and changed back: Keystone revokes what was issued before
+            for password in ("another", osconf.PASSWORD):  # changed and changed back: Keystone revokes what was issued before
                 world.admin("PATCH", "identity", "/users/" + user, {"user": {"password": password}})
             time.sleep(1.5)  # revocation counts in whole seconds
             assert cloud.image(image_id)["id"] == image_id
