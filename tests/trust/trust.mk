@@ -16,10 +16,10 @@ asan_python = LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so) PYTHONMALLOC
 # What a sanitizer is slower with has more time; nothing else changes.
 patient := TEST_TIMEOUT=1800
 
-# By make test: of the Ceph programs those that lead calls down every failing path. The others measure time, sessions and
+# By make test: of the Ceph programs the one that leads calls down every failing path. The others measure time, sessions and
 # operations on whole storms, which the plain build answers for; make asan runs them too.
-check-asan: ## unit tests, Ceph tests of failing calls and of loading and the command line under ASan and UBSan
-	@$(asan_options) $(patient) FLAVOUR=asan CEPH="calls loading" tests/run-suites unit ceph cli
+check-asan: ## unit tests, Ceph tests of failing calls and the command line under ASan and UBSan
+	@$(asan_options) $(patient) FLAVOUR=asan CEPH="calls" tests/run-suites unit ceph cli
 
 asan: ## all that can run under ASan and UBSan: also the HTTP and direct suites, allocations, the fuzzers' corpora
 	@$(asan_options) $(patient) FLAVOUR=asan tests/run-suites unit ceph cli alloc fuzz
