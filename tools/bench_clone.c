@@ -37,8 +37,6 @@ struct bench {
     rados_ioctx_t ioctx; /* for the removal */
 };
 
-static const char *const engines[] = { "auto", "librbd", "direct" }; /* by enum vtclone_engine, for the result */
-
 enum { OPT_PARENT = CLI_OPT_FIRST_OWN, OPT_ENGINE, OPT_COUNT, OPT_CONCURRENCY, OPT_PREFIX, OPT_KEEP };
 
 /* ---- options ---- */
@@ -236,14 +234,14 @@ static void print(struct bench *bench, const struct bench_cost *cost, double war
         printf("{\"engine\": \"%s\", \"count\": %lld, \"concurrency\": %lld, \"failed\": %lld, \"p50_ms\": %.3f, "
                "\"p99_ms\": %.3f, \"per_second\": %.1f, \"connects\": %llu, \"warm_up_ms\": %.1f, \"cpu_s\": %.3f, "
                "\"peak_kib\": %ld}\n",
-               engines[bench->engine], (long long)bench->count, (long long)bench->concurrency,
+               cli_engine_names[bench->engine], (long long)bench->count, (long long)bench->concurrency,
                (long long)atomic_load(&bench->failed), p50, p99, per_second, (unsigned long long)connects, warm_up_ms,
                cost->cpu_s, cost->peak_kib);
     else
         printf("engine       %s\nclones       %lld, %lld at a time, %lld failed\np50          %.3f ms\n"
                "p99          %.3f ms\nper second   %.1f\nconnects     %llu (before them: one, and %.1f ms)\n"
                "CPU          %.3f s\npeak memory  %ld KiB\n",
-               engines[bench->engine], (long long)bench->count, (long long)bench->concurrency,
+               cli_engine_names[bench->engine], (long long)bench->count, (long long)bench->concurrency,
                (long long)atomic_load(&bench->failed), p50, p99, per_second, (unsigned long long)connects, warm_up_ms,
                cost->cpu_s, cost->peak_kib);
 }

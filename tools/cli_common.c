@@ -89,12 +89,12 @@ int32_t cli_format(const char *text, bool *json, vtclone_error *err)
     return VTCLONE_OK;
 }
 
+const char *const cli_engine_names[3] = { "auto", "librbd", "direct" };
+
 int32_t cli_engine(const char *text, int32_t *engine, vtclone_error *err)
 {
-    static const char *const names[] = { "auto", "librbd", "direct" }; /* by enum vtclone_engine */
-
     for (int32_t i = 0; i < 3; i++)
-        if (strcmp(text, names[i]) == 0) {
+        if (strcmp(text, cli_engine_names[i]) == 0) {
             *engine = i;
             return VTCLONE_OK;
         }

@@ -47,7 +47,8 @@ struct cli_command {
  * is reported; *json is then looked at, which take() sets. */
 int cli_parse(const struct cli_command *command, int argc, char **argv, void *context, const bool *json);
 
-/* "auto", "librbd" or "direct" as enum vtclone_engine. */
+/* "auto", "librbd" or "direct", by enum vtclone_engine; and the number of such a name. */
+extern const char *const cli_engine_names[3];
 int32_t cli_engine(const char *text, int32_t *engine, vtclone_error *err);
 
 /* Reads a file, or standard input for "-"; refuses more than VTCLONE_MAX_DOCUMENT_BYTES. what names it in the message.
