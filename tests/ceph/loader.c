@@ -96,20 +96,33 @@ static void *load_and_clone(void *argument)
     return NULL;
 }
 
+static bool stuck;
+
+/*
+ * LeakSanitizer asks, at the end. What is stuck keeps librbd's image open, and of an open image librbd holds 32 nodes by boost's
+ * tagged pointers, which LeakSanitizer cannot follow. The other roles free all, and are asked.
+ */
+__attribute__((visibility("default"))) int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+    return stuck;
+}
+
 /* Ends by exit(), which runs librados' destructors, with everything as it is then. */
 int main(int argc, char **argv)
 {
     const char *role = argc == 2 ? argv[1] : "";
-    struct work work = { .volume = "loaded", .timeout_ms = strcmp(role, "stuck") == 0 ? 1500 : 30000,
-                         .leave_open = strcmp(role, "rude") == 0 };
+    struct work work = { .volume = "loaded", .leave_open = strcmp(role, "rude") == 0 };
     pthread_t thread;
 
+    stuck = strcmp(role, "stuck") == 0;
+    work.timeout_ms = stuck ? 1500 : 30000;
     alarm(60);
     for (int i = 0; i < (strcmp(role, "twice") == 0 ? 2 : 1); i++) {
         if (pthread_create(&thread, NULL, load_and_clone, &work) != 0)
             return 100;
         pthread_join(thread, NULL);
-        if (work.code != (strcmp(role, "stuck") == 0 ? VTCLONE_E_TIMEOUT : 0))
+        if (work.code != (stuck ? VTCLONE_E_TIMEOUT : 0))
             return 101;
     }
     return 0;
