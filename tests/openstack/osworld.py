@@ -19,6 +19,7 @@ from labkit.glue import FILTERS, write_dist_info  # noqa: E402,F401  for conftes
 
 MANAGER = "vtclone_cinder.manager.CloneVolumeManager"
 STOCK = "cinder.volume.manager.VolumeManager"
+POLL = 0.25     # an answer of Cinder costs a tenth of a second of processor
 
 
 class World:
@@ -136,6 +137,18 @@ class World:
         return session("PATCH", "image", "/v2/images/" + image_id, json.dumps(changes).encode(),
                        {"Content-Type": "application/openstack-images-v2.1-json-patch"})
 
+    @staticmethod
+    def wait_shared(session, image_id, seconds=30):
+        """Until Glance shows the image to the member; another of its workers may answer 404 for a moment."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return story.get_image(session, image_id)
+            except rest.HttpError as error:
+                if error.status != 404 or time.monotonic() > deadline:
+                    raise
+            time.sleep(POLL)
+
     def locations(self, image_id):
         return {entry["metadata"]["store"]: entry["url"] for entry in
                 story.get_image(self.admin, image_id)["locations"]}
@@ -175,7 +188,7 @@ class World:
             if all(status in ("available", "error") for status in found.values()):
                 return found
             assert time.monotonic() < deadline, "still under way: %s" % found
-            time.sleep(0.1)
+            time.sleep(POLL)
 
     def wait_for(self, volume_id, status, seconds=120):
         """Until it is in that status, or in an error; whether it is in that status."""
@@ -184,7 +197,7 @@ class World:
             found = self.show(volume_id)["status"]
             if found == status or found.startswith("error"):
                 return found == status
-            time.sleep(0.1)
+            time.sleep(POLL)
         return False
 
     def make(self, volume_type, image_id, expect="available", seconds=300, **more):
@@ -202,7 +215,7 @@ class World:
                 return
             assert not any(status.startswith("error") for status in left.values()), left
             assert time.monotonic() < deadline, "not deleted: %s" % left
-            time.sleep(0.1)
+            time.sleep(POLL)
 
     def volume_type(self, name, extra_specs, encryption=None, qos=None):
         """A volume type; one that is there stays."""
