@@ -268,7 +268,9 @@ VTCLONE_API void vtclone_string_free(char *string);
 
 typedef struct vtclone vtclone;
 
-/* Zero-initialise, set size; 0 means the default. Times in milliseconds. */
+/* Zero-initialise, set size; 0 means the default. Times in milliseconds. Where an OSD is silent for longer than
+ * osd_timeout_ms while librbd creates an image, and then does what was given up, the object rbd_object_map.ID of an image
+ * that is otherwise removed may stay: librbd's own roll-back leaves it. */
 typedef struct vtclone_options {
     size_t size;                 /* sizeof(vtclone_options) */
     uint32_t connect_timeout_ms; /* to reach a cluster's monitors and be let in; default 10,000 */
