@@ -58,7 +58,7 @@ def install_in_glance():
     (Launchpad 2000584), since then the file stays as small as the image, and Cinder refuses to attach it for reading
     ("virtual_size does not match").  Opened without being cut it is what a block device would be."""
     install()
-    for name in ("", ".base", ".store"): # by release
+    for name in ("", ".base", ".store"):  # by release
         try:
             module = importlib.import_module("glance_store._drivers.cinder" + name)
         except ImportError:
