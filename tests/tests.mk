@@ -19,6 +19,17 @@ check-unit: $(unit_programs) ## unit tests only (no service)
 deps: ## installs the packages that building and testing need
 	lab/deps build ceph openstack
 
-test: ## installs what is missing, runs every test, ends with one count line
-	lab/deps build ceph openstack
-	@tests/run-suites unit $(SUITES)
+# What several suites use is built before them, since they run side by side, the long ones first.
+test_builds := all man $(unit_programs) $(ceph_programs) $(properties_batch) $(BUILD)/tests/differential/location
+long_suites := seed openstack ceph asan direct live
+
+.PHONY: test-builds
+test-builds: $(test_builds) abi-library
+	@$(MAKE) --no-print-directory FLAVOUR=faults build/faults/libvtclone.so.1
+	@$(MAKE) --no-print-directory FLAVOUR=asan CEPH=calls all alloc-program replay-programs $(patsubst %,build/asan/%,\
+		$(unit_sources:%.c=%) tests/ceph/test_calls)
+
+test: ## installs what is missing, runs every test (LANES=2 suites at a time), ends with one count line
+	lab/deps build ceph openstack trust ops wheels
+	@$(MAKE) --no-print-directory -j2 test-builds
+	@LANES=$(or $(LANES),2) tests/run-suites $(long_suites) $(filter-out $(long_suites),unit $(SUITES))

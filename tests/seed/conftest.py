@@ -1,7 +1,7 @@
 """One lab with the seed's backends on emulated arrays: netapp (NFS, two FlexVols), ceph, powerstore; and one more store and
 type, netappsan: the same NetApp by iSCSI.
 
-VTCLONE_TEST_PORT is the first of the ports (8200); VTCLONE_TEST_STATE keeps the lab, so that a second run finds it."""
+VTCLONE_TEST_PORT is the first of the ports (8400); VTCLONE_TEST_STATE keeps the lab, so that a second run finds it."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ import pytest
 import osworld
 from labkit import arrays, cluster, osconf, oscloud, ostack, rawimage
 
-PORT = int(os.environ.get("VTCLONE_TEST_PORT", "8200"))
+PORT = int(os.environ.get("VTCLONE_TEST_PORT", "8400"))
 MIB = 16
 
 

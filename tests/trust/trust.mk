@@ -14,7 +14,7 @@ asan_python = LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so) PYTHONMALLOC
 	WRAPPER="env LD_PRELOAD= $(asan_options)" UBSAN_OPTIONS=print_stacktrace=1
 
 # What a sanitizer is slower with has more time; nothing else changes.
-patient := TEST_TIMEOUT=1800
+patient := LANES=1 TEST_TIMEOUT=1800
 
 # By make test: of the Ceph programs the one that leads calls down every failing path. The others measure time, sessions and
 # operations on whole storms, which the plain build answers for; make asan runs them too.
