@@ -21,7 +21,7 @@ deps: ## installs the packages that building and testing need
 
 # What several suites use is built before them, since they run side by side, the long ones first.
 test_builds := all man $(unit_programs) $(ceph_programs) $(properties_batch) $(BUILD)/tests/differential/location
-long_suites := seed openstack ceph asan direct live
+long_suites := seed openstack ceph asan direct live ops properties
 
 .PHONY: test-builds
 test-builds: $(test_builds) abi-library
