@@ -1,5 +1,6 @@
 """The emulated arrays, a Cinder database in a file, and the real drivers on both."""
 
+import glob
 import os
 import shutil
 import subprocess
@@ -62,7 +63,9 @@ def lab():
         yield facts
     finally:
         procs.end(state)
-        shutil.rmtree(state, ignore_errors=True)
+        for share in glob.glob(f"{state}/mnt/*/*"):
+            subprocess.run(["umount", "--lazy", share], check=False)
+        shutil.rmtree(state)
 
 
 class Backend:
