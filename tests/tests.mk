@@ -19,9 +19,9 @@ check-unit: $(unit_programs) ## unit tests only (no service)
 deps: ## installs the packages that building and testing need
 	lab/deps build ceph openstack
 
-# What several suites use is built before them, since they run side by side, the long ones first.
+# What several suites use is built before them, since they run side by side: the long ones first, an OpenStack beside a Ceph.
 test_builds := all man $(unit_programs) $(ceph_programs) $(properties_batch) $(BUILD)/tests/differential/location
-long_suites := seed openstack ceph asan direct live ops properties
+long_suites := seed ceph openstack asan direct ops live properties
 
 .PHONY: test-builds
 test-builds: $(test_builds) abi-library
