@@ -299,5 +299,7 @@ def test_a_volume_whose_backend_does_not_answer_ends_at_the_deadline_and_is_remo
     finally:
         ostack.start_daemon(world.facts, "cinder-volume")
     message = process.communicate(timeout=120)[1]
-    assert process.returncode == 4 and "wait for volume live-4" in message
+    assert process.returncode == 4, message
+    # the deadline may pass between two looks at the volume, or within one
+    assert "wait for volume live-4" in message or ("get volume " in message and "deadline" in message)
     assert not [v for v in world.volumes() if v["name"] == "live-4"], message
