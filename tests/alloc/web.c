@@ -41,11 +41,12 @@ static void answer_one(int fd, const char *request)
         abort();
     snprintf(url, sizeof(url), "http://%s%s", host, path);
     struct answer answer = services_answer(method, url, strstr(request, "\r\n\r\n") + 4);
+    size_t body = answer.body == NULL ? 0 : strlen(answer.body);
     int len = snprintf(header, sizeof(header), "HTTP/1.1 %ld x\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s\r\n",
-                       answer.status == 0 ? 404 : answer.status, answer.body == NULL ? 0 : strlen(answer.body),
-                       answer.has_token ? "X-Subject-Token: token\r\n" : "");
-    if (send(fd, header, (size_t)len, MSG_NOSIGNAL | MSG_MORE) < 0 ||
-        send(fd, answer.body, answer.body == NULL ? 0 : strlen(answer.body), MSG_NOSIGNAL) < 0)
+                       answer.status == 0 ? 404 : answer.status, body, answer.has_token ? "X-Subject-Token: token\r\n" : "");
+    /* more only where more comes: the kernel would wait for it for 200 ms */
+    if (send(fd, header, (size_t)len, MSG_NOSIGNAL | (body != 0 ? MSG_MORE : 0)) < 0 ||
+        (body != 0 && send(fd, answer.body, body, MSG_NOSIGNAL) < 0))
         return; /* the client gave up */
 }
 
