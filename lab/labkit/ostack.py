@@ -230,8 +230,12 @@ def _ready(facts, daemon):
     return procs.port_answers(port)
 
 
+_sessions = {}     # of the administrator, by a lab's state: a login costs more than what is asked with it
+
+
 def _backends_report(facts):
     """Every enabled backend listens, and the scheduler has its pool with a capacity."""
+    state = facts["state"]
     conf = osconf.cinder(facts, "cinder-volume")
     osconf.apply(conf, facts["settings"]["cinder"] + facts["daemon_settings"].get("cinder-volume", []))
     names = [name.strip() for name in conf["DEFAULT"]["enabled_backends"].split(",") if name.strip()]
@@ -239,8 +243,11 @@ def _backends_report(facts):
     if not all(rabbit.has_consumer(facts["ports"], f"cinder-volume.{service}") for service in services):
         return False
     try:
-        pools = oscloud.pools(oscloud.login(facts))
+        if state not in _sessions:
+            _sessions[state] = oscloud.login(facts)
+        pools = oscloud.pools(_sessions[state])
     except HttpError:
+        _sessions.pop(state, None)
         return False
     return services <= {name.partition("#")[0] for name, capabilities in pools.items()
                         if capabilities.get("total_capacity_gb")}

@@ -149,7 +149,7 @@ def wait_until(check, what, seconds, process=None, logs=()):
                     reason += f"\n--- last lines of {path}\n{text}"
             raise LabError(reason)
         time.sleep(pause)
-        pause = min(pause * 1.5, 0.2)
+        pause = min(pause * 1.5, 0.4)
 
 
 def port_answers(port, host="127.0.0.1"):
