@@ -30,6 +30,6 @@ test-builds: $(test_builds) abi-library
 		$(unit_sources:%.c=%) tests/ceph/test_calls)
 
 test: ## installs what is missing, runs every test (LANES=2 suites at a time), ends with one count line
-	lab/deps build ceph openstack trust ops wheels
-	@$(MAKE) --no-print-directory -j2 test-builds
+	lab/deps build
+	@lab/deps ceph openstack trust ops wheels & deps=$$!; $(MAKE) --no-print-directory -j2 test-builds && wait $$deps
 	@LANES=$(or $(LANES),2) tests/run-suites $(long_suites) $(filter-out $(long_suites),unit $(SUITES))

@@ -1,4 +1,4 @@
-# Properties of the resolver over generated sites and images: the same 200,000 and more in every make test, as many as fit in
+# Properties of the resolver over generated sites and images: the same 100,000 and more in every make test, as many as fit in
 # SECONDS=n (default 600, SEED=n) by `make properties`.
 SUITES += properties
 properties_batch := $(BUILD)/tests/properties/batch
@@ -9,7 +9,7 @@ $(properties_batch): $(BUILD)/tests/properties/batch.o $(BUILD)/libvtclone.so.1
 
 .PHONY: check-properties properties
 check-properties: $(properties_batch) ## properties of the resolver, fixed seed
-	$(Q)PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/properties/run.py --batch $< --count $(or $(COUNT),200000)
+	$(Q)PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/properties/run.py --batch $< --count $(or $(COUNT),100000)
 
 properties: $(properties_batch) ## properties of the resolver for SECONDS=n, SEED=n
 	$(Q)PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/properties/run.py --batch $< --seconds $(or $(SECONDS),600) \
