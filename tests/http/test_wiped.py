@@ -51,9 +51,10 @@ def test_a_cloud_that_was_freed_leaves_neither_its_password_nor_its_token(holder
     holder.stdin.flush()
     assert holder.stdout.readline() == b"freed\n"
     assert times(holder.pid, PASSWORD) == 0
-    # libcurl does not wipe the request that it sent, and the process's allocator is not ours to replace (SECURITY.md)
-    sent = "X-Auth-Token: %s\r\n" % TOKEN
-    assert times(holder.pid, TOKEN) == times(holder.pid, sent)
+    # libcurl wipes neither the requests that it wrote nor the headers of an answer, which newer ones keep, and the process's
+    # allocator is not ours to replace (SECURITY.md). In a request the header follows an end of line; our own text does not.
+    libcurls = times(holder.pid, "\nX-Auth-Token: " + TOKEN) + times(holder.pid, "X-Subject-Token\0 " + TOKEN)
+    assert times(holder.pid, TOKEN) == libcurls
     holder.stdin.write(b"\n")
     holder.stdin.flush()
     assert holder.wait(timeout=30) == 0
