@@ -137,16 +137,15 @@ class World:
         return session("PATCH", "image", "/v2/images/" + image_id, json.dumps(changes).encode(),
                        {"Content-Type": "application/openstack-images-v2.1-json-patch"})
 
-    @staticmethod
-    def wait_shared(session, image_id, seconds=30):
-        """Until Glance shows the image to the member; another of its workers may answer 404 for a moment."""
+    def wait_tasks(self, image_id, seconds=60):
+        """Until Glance's import of a copy is at its end: it then writes back what it had read of the image, and a change
+        made between the copy's appearance and that is lost."""
         deadline = time.monotonic() + seconds
         while True:
-            try:
-                return story.get_image(session, image_id)
-            except rest.HttpError as error:
-                if error.status != 404 or time.monotonic() > deadline:
-                    raise
+            tasks = self.admin("GET", "image", "/v2/images/%s/tasks" % image_id)["tasks"]
+            if all(task["status"] in ("success", "failure") for task in tasks):
+                return
+            assert time.monotonic() < deadline, "still under way: %s" % tasks
             time.sleep(POLL)
 
     def locations(self, image_id):

@@ -111,11 +111,11 @@ def test_an_image_that_another_administrator_copied_follows_the_owner_rule(lab):
     """The copy carries the administrator's project: Cinder's rule keeps demo from it, owner_rule = paired does not."""
     image = lab.image(session=lab.other, visibility="private")
     osworld.story.copy_to(lab.admin, image, ["powerstore"])
+    lab.wait_tasks(image)
     member = lab.demo.project_id
     lab.other("PATCH", "image", "/v2/images/" + image, b'[{"op":"replace","path":"/visibility","value":"shared"}]',
               {"Content-Type": "application/openstack-images-v2.1-json-patch"})
     lab.other("POST", "image", "/v2/images/%s/members" % image, {"member": member})
-    lab.wait_shared(lab.demo, image)
     lab.demo("PUT", "image", "/v2/images/%s/members/%s" % (image, member), {"status": "accepted"})
     lab.settle("cinder-volume", *OURS)
     assert lab.outcome(lab.make("powerstore", image, session=lab.demo))["reason"] == "OWNER_MISMATCH"
