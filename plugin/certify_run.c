@@ -10,6 +10,7 @@
 #include "cls_rbd.h"
 #include "directory.h"
 #include "engine_direct.h"
+#include "librbd_image.h"
 #include "object_diff.h"
 
 #include <errno.h>
@@ -233,7 +234,7 @@ static void remove_if_old(rados_ioctx_t pool, const char *name)
     clock_gettime(CLOCK_REALTIME, &now);
     if (rbd_get_create_timestamp(image, &made) < 0)
         made.tv_sec = now.tv_sec;
-    rbd_close(image);
+    image_close(pool, image);
     if (now.tv_sec - made.tv_sec > SWEEP_AGE_S)
         rbd_remove(pool, name);
 }

@@ -333,7 +333,7 @@ static int32_t check_and_grow(struct librbd_job *job, rados_ioctx_t ioctx)
             fail(job, VTCLONE_REASON_RADOS_ERROR, result, "rbd_resize2");
     }
     /* Nothing was written through this handle, so a failing close loses nothing; its watch expires by itself. */
-    if (rbd_close(image) < 0)
+    if (image_close(ioctx, image) < 0)
         job->outcome.connection_broken = true;
     return job->code;
 }

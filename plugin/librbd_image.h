@@ -20,6 +20,11 @@ struct child_facts {
     uint64_t parent_snap_id;
 };
 
+/* rbd_close(), which by itself may free an image that librbd is not done with: the callback that ends rbd_open_read_only() wakes
+ * its caller first and takes the image's lock after that (ImageState::complete_action_unlock in 16.2), so that a caller who
+ * closes at once can crash the process. Nothing here calls rbd_close() otherwise. */
+int image_close(rados_ioctx_t ioctx, rbd_image_t image);
+
 /* *what: the call that failed, or what is wrong with the parent (-ENOSYS). Static storage. */
 int image_read_parent(rados_ioctx_t ioctx, const char *image, const char *snap, struct parent_facts *out,
                       const char **what);

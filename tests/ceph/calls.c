@@ -111,6 +111,7 @@ BEFORE(rados_aio_write_op_operate, (rados_write_op_t op, rados_ioctx_t io, rados
 BEFORE(rados_aio_read_op_operate, (rados_read_op_t op, rados_ioctx_t io, rados_completion_t done, const char *oid, int flags),
        (op, io, done, oid, flags))
 BEFORE(rados_aio_create_completion2, (void *argument, rados_callback_t done, rados_completion_t *out), (argument, done, out))
+BEFORE(rados_aio_flush_async, (rados_ioctx_t io, rados_completion_t done), (io, done))
 ANSWER(rados_aio_get_return_value, (rados_completion_t done), (done))
 BEFORE(rados_exec, (rados_ioctx_t io, const char *oid, const char *type, const char *method, const char *in, size_t in_len, char *out, size_t room),
        (io, oid, type, method, in, in_len, out, room))

@@ -5,7 +5,7 @@ SUITES += ceph
 CEPH ?=
 ceph_sources := $(if $(CEPH),$(CEPH:%=tests/ceph/test_%.c),$(wildcard tests/ceph/test_*.c))
 ceph_programs := $(ceph_sources:%.c=$(BUILD)/%)
-ceph_shared := $(BUILD)/tests/ceph/lab.o $(BUILD)/tests/ceph/request.o
+ceph_shared := $(BUILD)/tests/ceph/lab.o $(BUILD)/tests/ceph/request.o $(BUILD)/plugin/librbd_image.o
 
 $(BUILD)/tests/ceph/%: $(BUILD)/tests/ceph/%.o $(ceph_shared) $(BUILD)/libvtclone.so.1
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lrbd -lrados -lcmocka -lpthread -ldl \

@@ -3,6 +3,8 @@
  */
 #include "lab.h"
 
+#include "librbd_image.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -213,7 +215,7 @@ void parent_make(const struct lab *lab, struct parent_spec spec)
     must(rbd_snap_create(image, spec.snap), "rbd_snap_create");
     if (!spec.unprotected && !spec.old_format)
         must(rbd_snap_protect(image, spec.snap), "rbd_snap_protect");
-    must(rbd_close(image), "rbd_close");
+    must(image_close(ioctx, image), "rbd_close");
 }
 
 /* All snapshots of an image, so that it can be removed. */
@@ -235,7 +237,7 @@ static int purge_snapshots(rados_ioctx_t ioctx, const char *id)
     }
     if (count > 0)
         rbd_snap_list_end(snaps);
-    (void)rbd_close(image);
+    (void)image_close(ioctx, image);
     return result;
 }
 
@@ -270,7 +272,7 @@ void volume_check_content(const struct lab *lab, const char *pool, const char *n
         check_bytes(image, content_at[i], false);
     check_bytes(image, 40 * MIB, true);
     check_bytes(image, size - CONTENT_BYTES, true);
-    must(rbd_close(image), "rbd_close");
+    must(image_close(lab_pool(lab, pool), image), "rbd_close");
 }
 
 uint64_t volume_size(const struct lab *lab, const char *pool, const char *name)
@@ -280,7 +282,7 @@ uint64_t volume_size(const struct lab *lab, const char *pool, const char *name)
 
     must(rbd_open_read_only(lab_pool(lab, pool), name, &image, NULL), "rbd_open_read_only");
     must(rbd_get_size(image, &size), "rbd_get_size");
-    must(rbd_close(image), "rbd_close");
+    must(image_close(lab_pool(lab, pool), image), "rbd_close");
     return size;
 }
 
@@ -290,7 +292,7 @@ bool volume_exists(const struct lab *lab, const char *pool, const char *name)
     int result = rbd_open_read_only(lab_pool(lab, pool), name, &image, NULL);
 
     if (result == 0)
-        must(rbd_close(image), "rbd_close");
+        must(image_close(lab_pool(lab, pool), image), "rbd_close");
     else
         assert_int_equal(result, -ENOENT);
     return result == 0;

@@ -2,6 +2,7 @@
  * test_clone.c - what the librbd engine makes, refuses and leaves alone, one rule a test.
  */
 #include "lab.h"
+#include "librbd_image.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -76,7 +77,7 @@ static struct seen look(const char *name)
         rbd_linked_image_spec_cleanup(&parent);
         rbd_snap_spec_cleanup(&snap);
     }
-    must(rbd_close(image));
+    must(image_close(lab_pool(&lab, "volumes"), image));
     return seen;
 }
 

@@ -4,6 +4,7 @@
  * with fewer clones; `make load` runs them all.
  */
 #include "lab.h"
+#include "librbd_image.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -88,7 +89,7 @@ static void check_volumes(void)
             fail_msg("%s is a clone of %s/%s@%s", name, parent.pool_name, parent.image_name, snap.name);
         rbd_linked_image_spec_cleanup(&parent);
         rbd_snap_spec_cleanup(&snap);
-        assert_int_equal(rbd_close(image), 0);
+        assert_int_equal(image_close(lab_pool(&lab, "volumes"), image), 0);
         if (i % 100 == 0)
             volume_check_content(&lab, "volumes", name);
     }

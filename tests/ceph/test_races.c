@@ -3,6 +3,7 @@
  * its snapshot, the backend's pool, the user's key. Both engines; each call says what is wrong, none hangs, nothing is left.
  */
 #include "lab.h"
+#include "librbd_image.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,7 +129,7 @@ static void a_snapshot_that_is_unprotected_and_removed_after_the_decision_is_a_m
         assert_int_equal(rbd_open(lab_pool(&lab, "images"), IMAGE, &image, NULL), 0);
         assert_int_equal(rbd_snap_unprotect(image, "snap"), 0);
         assert_int_equal(rbd_snap_remove(image, "snap"), 0);
-        assert_int_equal(rbd_close(image), 0);
+        assert_int_equal(image_close(lab_pool(&lab, "images"), image), 0);
         refused(decision, engines[i], VTCLONE_E_MISS, "snapshot");
         nothing_is_left();
         vtclone_decision_free(decision);
