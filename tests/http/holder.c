@@ -1,11 +1,14 @@
 /*
  * holder.c - a host of the library whose memory test_wiped.py reads: it logs in, decides, fails once, shows what a caller is
- * given, and frees its cloud. The password comes by standard input and is wiped from this program's own memory, so that what
- * is found of it afterwards is somebody else's.
+ * given, and frees its cloud. The password comes by standard input and is wiped from this program's own memory, and
+ * libcurl, which wipes nothing that it frees, has an allocator that does: what is found afterwards is ours.
  */
 #include <vtclone.h>
 
+#include <curl/curl.h>
+#include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,6 +28,25 @@ static int read_password(void)
     return len > 0;
 }
 
+static void wiping_free(void *memory)
+{
+    if (memory != NULL)
+        explicit_bzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
+static void *wiping_realloc(void *memory, size_t size)
+{
+    size_t before = memory != NULL ? malloc_usable_size(memory) : 0;
+    void *moved = malloc(size);
+
+    if (moved != NULL && memory != NULL) {
+        memcpy(moved, memory, before < size ? before : size);
+        wiping_free(memory);
+    }
+    return moved;
+}
+
 /* argv: URL of Keystone, id of an image, id of one that is not there. A letter on standard output at each stage; goes on at
  * each line of standard input. */
 int main(int argc, char **argv)
@@ -36,7 +58,8 @@ int main(int argc, char **argv)
     vtclone_error err;
     char line[8];
 
-    if (argc != 4 || !read_password())
+    if (argc != 4 || curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wiping_free, wiping_realloc, strdup, calloc) != CURLE_OK ||
+        !read_password())
         return 2;
     options.auth_url = argv[1];
     options.password = password;

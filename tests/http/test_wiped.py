@@ -34,7 +34,7 @@ def times(pid, secret):
 def _holder(server, tmp_path):
     program = tmp_path / "holder"
     subprocess.run(["cc", "-O1", "-D_GNU_SOURCE", "-I", ROOT / "include", "-o", program, HERE / "holder.c", "-L", BUILD,
-                    "-l:libvtclone.so.1", "-Wl,-rpath,%s" % BUILD], check=True)
+                    "-l:libvtclone.so.1", "-lcurl", "-Wl,-rpath,%s" % BUILD], check=True)
     with subprocess.Popen([program, server.url + "/v3", IMAGE, NOBODY], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdin.write(PASSWORD.encode() + b"\n")
         process.stdin.flush()
@@ -51,10 +51,7 @@ def test_a_cloud_that_was_freed_leaves_neither_its_password_nor_its_token(holder
     holder.stdin.flush()
     assert holder.stdout.readline() == b"freed\n"
     assert times(holder.pid, PASSWORD) == 0
-    # libcurl wipes neither the requests that it wrote nor the headers of an answer, which newer ones keep, and the process's
-    # allocator is not ours to replace (SECURITY.md). In a request the header follows an end of line; our own text does not.
-    libcurls = times(holder.pid, "\nX-Auth-Token: " + TOKEN) + times(holder.pid, "X-Subject-Token\0 " + TOKEN)
-    assert times(holder.pid, TOKEN) == libcurls
+    assert times(holder.pid, TOKEN) == 0    # libcurl's own copies are wiped by the holder's allocator (SECURITY.md)
     holder.stdin.write(b"\n")
     holder.stdin.flush()
     assert holder.wait(timeout=30) == 0
