@@ -57,7 +57,7 @@ static int32_t add_locations(vtclone_cloud *cloud, const struct call *call, cons
     __attribute__((cleanup(arena_release))) struct arena arena = { 0 };
     struct json *image, *answer;
     vtclone_error wrong = { 0 };
-    char *whole;
+    char *whole = NULL;
 
     arena_init(&arena, 16384, IMAGE_ARENA);
     int32_t rc = json_parse(&arena, "the answer", *text, *len, &image, &wrong);

@@ -229,10 +229,15 @@ int clone_many(const struct clone_command *command, const vtclone_decision *deci
 {
     struct storm storm = { .command = command, .decision = decision };
     vtclone_error err = { 0 };
+    int32_t code;
     int status;
 
     storm.volumes = calloc((size_t)command->count, sizeof(*storm.volumes));
-    int32_t code = storm.volumes == NULL ? cli_fail(&err, "out of memory") : run(&storm, &err);
+    if (storm.volumes == NULL) {
+        cli_fail(&err, "out of memory");
+        return cli_report_error("vtclone clone", &err, command->request.json);
+    }
+    code = run(&storm, &err);
     if (code == VTCLONE_OK) {
         count(&storm);
         if (!command->request.json)
@@ -241,7 +246,7 @@ int clone_many(const struct clone_command *command, const vtclone_decision *deci
             code = print_json(&storm, &err);
     }
     status = code == VTCLONE_OK ? report_failures(&storm) : cli_report_error("vtclone clone", &err, command->request.json);
-    for (int64_t i = 0; i < command->count && storm.volumes != NULL; i++) {
+    for (int64_t i = 0; i < command->count; i++) {
         vtclone_decision_free(storm.volumes[i].decision);
         free(storm.volumes[i].err);
     }
