@@ -73,7 +73,8 @@ static struct connection *connection_new(struct connection_cache *cache, const s
     return connection;
 }
 
-/* Lists a new connection and starts the thread that makes it; the caller becomes a user. NULL + err: it could not. */
+/* Lists a new connection and starts the thread that makes it; the caller becomes a user. NULL + err:
+ * there was no memory or no thread for it, VTCLONE_E_NOMEM. */
 static struct connection *begin(struct connection_cache *cache, const struct cluster_key *key, vtclone_error *err)
 {
     struct connection *connection;
@@ -139,7 +140,7 @@ static int32_t find_or_make(struct connection_cache *cache, const struct cluster
     else
         connection = begin(cache, key, err);
     if (connection == NULL)
-        return err->code;
+        return VTCLONE_E_NOMEM;
     code = await(connection, deadline, err);
     if (code != 0)
         connection_drop_user(connection);

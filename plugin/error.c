@@ -57,11 +57,6 @@ int32_t error_set_errno(vtclone_error *err, int32_t code, int sys_errno, const c
     return code;
 }
 
-int32_t error_nomem(vtclone_error *err, const char *what)
-{
-    return error_set_errno(err, VTCLONE_E_NOMEM, ENOMEM, "%s", what);
-}
-
 const char *vtclone_code_name(int32_t code)
 {
     static const char *const names[] = {
