@@ -108,11 +108,10 @@ void claim_drop(struct claim *claim)
     pthread_mutex_lock(&claims->lock);
     last = --claim->holders == 0;
     if (last) {
-        for (struct claim **at = &claims->first; *at != NULL; at = &(*at)->next)
-            if (*at == claim) {
-                *at = claim->next;
-                break;
-            }
+        struct claim **at = &claims->first;
+        while (*at != claim)
+            at = &(*at)->next;
+        *at = claim->next;
         pthread_cond_broadcast(&claims->dropped);
     }
     pthread_mutex_unlock(&claims->lock);

@@ -102,7 +102,9 @@ static int32_t undo_rest(struct direct *direct, const struct name_facts *name, b
         return exists(direct, "the name is taken by an image with a strange mark");
     memcpy(undo.id, name->id, sizeof(undo.id));
     result = cls_read_header(direct->target, undo.id, direct->work_until, &header);
-    if (result == 0 && header.has_parent && !header.other_namespace) {
+    if (result == 0 && header.other_namespace) /* none of ours */
+        return exists(direct, "the name is taken by an image with a strange mark");
+    if (result == 0 && header.has_parent) {
         result = rados_ioctx_create2(connection_cluster(direct->connection), header.parent.pool_id, &parent_pool);
         if (result == 0) {
             undo.parent_pool = parent_pool;

@@ -40,6 +40,7 @@ struct librbd_job {
     struct connection *connection;
     struct clone_request request; /* backend is not valid here */
     const char *pool;
+    rados_ioctx_t target; /* of that pool, on the connection that the job began with */
     int64_t chunk_size_mib;
     struct deadline work_until; /* later only clean-up is done */
     struct parent_facts parent;
@@ -230,7 +231,7 @@ static int remove_rest(struct librbd_job *job, rados_ioctx_t ioctx, unsigned beg
     rest.parent.snap_id = job->parent.snap_id;
     snprintf(rest.parent.image_id, sizeof(rest.parent.image_id), "%s", job->parent.image_id);
     if (connection_pool(job->connection, job->request.parent_pool, &rest.parent_pool, &error) != 0)
-        return error.sys_errno != 0 ? -error.sys_errno : -EIO;
+        return -error.sys_errno;
     return direct_undo(&rest, deadline_in_ms(UNDO_TRY_MS));
 }
 
@@ -247,7 +248,7 @@ static int remove_own(struct librbd_job *job, rados_ioctx_t ioctx)
     result = find_own(job, ioctx, &begun);
     if (result == 0)
         result = remove_rest(job, ioctx, begun);
-    return result == -ENOENT || result == DIRECT_UNDO_ADOPTED ? 0 : result;
+    return result == -ENOENT ? 0 : result;
 }
 
 /* A time-out in mid-clone can leave librbd's watch on the image with the connection, which renews it for as long as it
@@ -369,25 +370,25 @@ static int32_t make(struct librbd_job *job, rados_ioctx_t parent_pool, rados_ioc
 static void librbd_run(struct job *base)
 {
     struct librbd_job *job = (struct librbd_job *)base;
-    rados_ioctx_t parent_pool, pool;
+    rados_ioctx_t parent_pool;
     vtclone_error error = { 0 };
 
     if (connection_pool(job->connection, job->request.parent_pool, &parent_pool, &error) != 0 ||
-        connection_pool(job->connection, job->pool, &pool, &error) != 0) {
+        connection_pool(job->connection, job->pool, &job->target, &error) != 0) {
         fail(job, VTCLONE_REASON_RADOS_ERROR, 0, "%s", error.message);
         job->code = error.code;
         job->sys_errno = error.sys_errno;
         job->outcome.connection_broken = connection_errno_breaks(error.sys_errno);
         return;
     }
-    make(job, parent_pool, pool);
+    make(job, parent_pool, job->target);
     /* With facts of some seconds ago every failure may be theirs: the parent may have been made again since. */
     if (job->code != 0 && job->parent_was_cached && !job->outcome.connection_broken && !job->outcome.left_behind &&
         !job->moved) {
         forget_parent(job);
         job->code = 0;
         job->outcome = (struct clone_outcome){ 0 };
-        make(job, parent_pool, pool);
+        make(job, parent_pool, job->target);
     }
     if (job->code != 0)
         forget_parent(job);
@@ -397,11 +398,9 @@ static void librbd_run(struct job *base)
 static void librbd_late(struct job *base)
 {
     struct librbd_job *job = (struct librbd_job *)base;
-    rados_ioctx_t pool;
-    vtclone_error error = { 0 };
 
-    if (job->code == 0 && !job->outcome.existed && connection_pool(job->connection, job->pool, &pool, &error) == 0)
-        undo(job, pool);
+    if (job->code == 0 && !job->outcome.existed)
+        undo(job, job->target);
     atomic_fetch_sub(connection_late_threads(job->connection), 1);
 }
 

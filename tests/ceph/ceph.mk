@@ -13,12 +13,13 @@ $(BUILD)/tests/ceph/%: $(BUILD)/tests/ceph/%.o $(ceph_shared) $(BUILD)/libvtclon
 
 # Their functions stand before those of librados and librbd.
 $(BUILD)/tests/ceph/test_calls: $(BUILD)/tests/ceph/calls.o
-$(BUILD)/tests/ceph/test_calls $(BUILD)/tests/ceph/test_answers: ALL_LDFLAGS += -rdynamic
+$(BUILD)/tests/ceph/test_answers $(BUILD)/tests/ceph/test_undo: $(BUILD)/tests/ceph/acts.o
+$(BUILD)/tests/ceph/test_calls $(BUILD)/tests/ceph/test_answers $(BUILD)/tests/ceph/test_undo: ALL_LDFLAGS += -rdynamic
 
 # The library's own objects, so that its allocations can be told from all others.
 ceph_memory := $(BUILD)/tests/ceph/test_memory
 $(ceph_memory): $(ceph_memory).o $(BUILD)/tests/alloc/failing.o $(ceph_shared) $(lib_objects)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(alloc_wraps) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_LDFLAGS) $(alloc_wraps) $(call wrap,rados_aio_write_op_operate) -o $@ $^ $(LIBS) -lcmocka
 
 # A host with nothing of Ceph in it.
 $(BUILD)/tests/ceph/loader: $(BUILD)/tests/ceph/loader.o
@@ -26,7 +27,7 @@ $(BUILD)/tests/ceph/loader: $(BUILD)/tests/ceph/loader.o
 $(BUILD)/tests/ceph/test_loading: $(BUILD)/tests/ceph/loader
 
 .PRECIOUS: $(BUILD)/tests/ceph/%.o
--include $(ceph_sources:%.c=$(BUILD)/%.d) $(ceph_shared:.o=.d) $(BUILD)/tests/ceph/calls.d
+-include $(ceph_sources:%.c=$(BUILD)/%.d) $(ceph_shared:.o=.d) $(BUILD)/tests/ceph/calls.d $(BUILD)/tests/ceph/acts.d
 
 .PHONY: check-ceph
 check-ceph: $(ceph_programs) ## the library on two scratch Ceph clusters

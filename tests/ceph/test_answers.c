@@ -3,145 +3,15 @@
  * errno value, or with what somebody else did meanwhile. The librbd engine must end in the error that belongs to it, remove
  * what is its own and nothing else. test_calls.c fails every call; here what follows a failure is led down each path.
  */
+#include "acts.h"
 #include "lab.h"
 #include "librbd_image.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define REAL 1 /* the call is made; what is done to it is something else */
-
-/* What a call does, from its turn on and so many times. */
-struct act {
-    const char *name;
-    int skip, times;
-    int result; /* instead of the call, or REAL */
-    int delay_ms;
-    void (*hook)(void);
-};
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct act acts[6];
-
-/* Whether it is the turn of an act with this name; *result is then what it says. */
-static bool acted(const char *name, int *result)
-{
-    struct act found = { 0 };
-
-    pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]) && found.name == NULL; i++)
-        if (acts[i].name != NULL && strcmp(acts[i].name, name) == 0 && acts[i].times > 0) {
-            if (acts[i].skip > 0) {
-                acts[i].skip--;
-                break;
-            }
-            acts[i].times--;
-            found = acts[i];
-        }
-    pthread_mutex_unlock(&lock);
-    if (found.name == NULL)
-        return false;
-    if (found.delay_ms != 0)
-        sleep_ms(found.delay_ms);
-    if (found.hook != NULL)
-        found.hook();
-    *result = found.result;
-    return true;
-}
-
-/* These stand before the real ones for libvtclone.so too. */
-#define CALL(name, parameters, arguments)                                          \
-    __attribute__((visibility("default"))) int name parameters                     \
-    {                                                                              \
-        int(*real) parameters, result;                                             \
-        *(void **)&real = dlsym(RTLD_NEXT, #name);                                 \
-        return acted(#name, &result) && result != REAL ? result : real arguments;  \
-    }
-
-CALL(rados_connect, (rados_t cluster), (cluster))
-CALL(rados_ioctx_create, (rados_t cluster, const char *pool, rados_ioctx_t *out), (cluster, pool, out))
-CALL(rados_aio_read_op_operate, (rados_read_op_t op, rados_ioctx_t io, rados_completion_t done, const char *oid, int flags),
-     (op, io, done, oid, flags))
-CALL(rados_aio_write_op_operate, (rados_write_op_t op, rados_ioctx_t io, rados_completion_t done, const char *oid, time_t *mtime, int flags),
-     (op, io, done, oid, mtime, flags))
-CALL(rbd_open, (rados_ioctx_t io, const char *name, rbd_image_t *image, const char *snap), (io, name, image, snap))
-CALL(rbd_open_read_only, (rados_ioctx_t io, const char *name, rbd_image_t *image, const char *snap), (io, name, image, snap))
-CALL(rbd_snap_is_protected, (rbd_image_t image, const char *name, int *is), (image, name, is))
-CALL(rbd_clone3, (rados_ioctx_t from, const char *image, const char *snap, rados_ioctx_t to, const char *name, rbd_image_options_t options),
-     (from, image, snap, to, name, options))
-CALL(rbd_resize2, (rbd_image_t image, uint64_t size, bool shrink, librbd_progress_fn_t progress, void *context),
-     (image, size, shrink, progress, context))
-CALL(rbd_remove, (rados_ioctx_t io, const char *name), (io, name))
-
-/* librbd calls this too, and asserts that it succeeds. */
-__attribute__((visibility("default"))) int rados_aio_create_completion2(void *argument, rados_callback_t complete, rados_completion_t *out)
-{
-    int (*real)(void *, rados_callback_t, rados_completion_t *), result;
-    Dl_info caller;
-    *(void **)&real = dlsym(RTLD_NEXT, "rados_aio_create_completion2");
-    if (dladdr(__builtin_return_address(0), &caller) != 0 && strstr(caller.dli_fname, "libvtclone") != NULL &&
-        acted("rados_aio_create_completion2", &result))
-        return result;
-    return real(argument, complete, out);
-}
-
-/* The answer is another one. */
-__attribute__((visibility("default"))) int rbd_get_size(rbd_image_t image, uint64_t *size)
-{
-    int (*real)(rbd_image_t, uint64_t *), other;
-    *(void **)&real = dlsym(RTLD_NEXT, "rbd_get_size");
-    int result = real(image, size);
-    if (acted("rbd_get_size", &other))
-        *size += 2 * GIB;
-    return result;
-}
-
-__attribute__((visibility("default"))) int rbd_get_parent(rbd_image_t image, rbd_linked_image_spec_t *parent, rbd_snap_spec_t *snap)
-{
-    int (*real)(rbd_image_t, rbd_linked_image_spec_t *, rbd_snap_spec_t *), other;
-    *(void **)&real = dlsym(RTLD_NEXT, "rbd_get_parent");
-    int result = real(image, parent, snap);
-    if (acted("rbd_get_parent", &other))
-        snap->id++;
-    return result;
-}
-
-__attribute__((visibility("default"))) int rbd_close(rbd_image_t image)
-{
-    int (*real)(rbd_image_t), other;
-    *(void **)&real = dlsym(RTLD_NEXT, "rbd_close");
-    int result = real(image);
-    return acted("rbd_close", &other) ? other : result;
-}
-
-__attribute__((visibility("default"))) void rbd_image_options_create(rbd_image_options_t *options)
-{
-    void (*real)(rbd_image_options_t *);
-    int other;
-    *(void **)&real = dlsym(RTLD_NEXT, "rbd_image_options_create");
-    if (acted("rbd_image_options_create", &other))
-        *options = NULL;
-    else
-        real(options);
-}
-
-__attribute__((visibility("default"))) int rados_exec(rados_ioctx_t io, const char *oid, const char *cls, const char *method, const char *in,
-                                                      size_t in_len, char *out, size_t out_len)
-{
-    int (*real)(rados_ioctx_t, const char *, const char *, const char *, const char *, size_t, char *, size_t), other;
-    *(void **)&real = dlsym(RTLD_NEXT, "rados_exec");
-    int result = real(io, oid, cls, method, in, in_len, out, out_len);
-    if (!acted("rados_exec", &other))
-        return result;
-    if (other == 4) /* a length beyond the reply */
-        memset(out, 0xff, 4);
-    return other == REAL ? result : other;
-}
-
-/* ---- */
 
 static struct lab lab;
 static vtclone *handle;
@@ -175,7 +45,7 @@ static int set_up(void **state)
     static int number;
 
     (void)state;
-    memset(acts, 0, sizeof(acts));
+    acts_clear();
     snprintf(volume, sizeof(volume), "answer-%d", number++);
     handle = handle_open(NULL);
     return 0;
@@ -299,6 +169,69 @@ static void without_another_connection_the_old_one_removes_it(void **state)
 {
     (void)state;
     growth_fails((struct act){ "rbd_remove", 0, 1, -EBUSY, 0, NULL }, (struct act){ "rados_connect", 1, 1, -EIO, 0, NULL });
+    fails_with(VTCLONE_E_RADOS, "rbd_resize2", 0);
+    nothing_is_left();
+}
+
+static void without_its_pool_on_another_connection_the_old_one_removes_it(void **state)
+{
+    (void)state;
+    growth_fails((struct act){ "rbd_remove", 0, 1, -EBUSY, 0, NULL },
+                 (struct act){ "rados_ioctx_create", 2, 1, -EIO, 0, NULL }); /* of images, volumes, and volumes again */
+    fails_with(VTCLONE_E_RADOS, "rbd_resize2", 0);
+    nothing_is_left();
+}
+
+static void what_passes_is_waited_for(void **state)
+{
+    (void)state;
+    growth_fails((struct act){ "rbd_remove", 0, 2, -EAGAIN, 0, NULL }, (struct act){ 0 });
+    fails_with(VTCLONE_E_RADOS, "rbd_resize2", 0);
+    nothing_is_left();
+}
+
+static void let_patience_end(void)
+{
+    acts_clock_ahead(200000);
+}
+
+static void what_does_not_pass_is_told_after_two_minutes(void **state)
+{
+    (void)state;
+    growth_fails((struct act){ "rbd_remove", 0, 1, -EBUSY, 0, NULL }, (struct act){ "rbd_remove", 0, ALWAYS, -EBUSY, 0, let_patience_end });
+    fails_with(VTCLONE_E_RADOS, "could not be removed (Device or resource busy): remove it with rbd rm", 0);
+    acts_clear();
+    volume_remove(&lab, "volumes", volume);
+}
+
+/* With facts of the parent that were cached a failing clone is tried again, but not while anything is left of the first. */
+static void a_clone_that_could_not_be_undone_is_not_tried_again(void **state)
+{
+    (void)state;
+    clone_ok(handle, decision, volume, 1, false);
+    volume_remove(&lab, "volumes", volume);
+    growth_fails((struct act){ "rbd_remove", 0, 1, -EPERM, 0, NULL }, (struct act){ 0 });
+    fails_with(VTCLONE_E_RADOS, "could not be removed (Operation not permitted)", 0);
+    volume_remove(&lab, "volumes", volume);
+    clone_ok(handle, decision, volume, 1, false);
+    volume_remove(&lab, "volumes", volume);
+    growth_fails((struct act){ "rbd_remove", 0, 1, -EBUSY, 0, NULL }, (struct act){ 0 }); /* undone over another connection */
+    fails_with(VTCLONE_E_RADOS, "rbd_resize2", 0);
+    nothing_is_left();
+}
+
+static void remove_id_object(void)
+{
+    char oid[100];
+
+    snprintf(oid, sizeof(oid), "rbd_id.%s", volume);
+    assert_int_equal(rados_remove(lab_pool(&lab, "volumes"), oid), 0);
+}
+
+static void what_has_lost_its_id_object_is_removed_too(void **state)
+{
+    (void)state;
+    acts[0] = (struct act){ "rbd_resize2", 0, 1, -EIO, 0, remove_id_object };
     fails_with(VTCLONE_E_RADOS, "rbd_resize2", 0);
     nothing_is_left();
 }
@@ -441,7 +374,41 @@ static void a_clone_that_is_done_after_its_deadline_is_undone(void **state)
     volume_remove(&lab, "volumes", volume);
 }
 
-/* ---- too many that wait ---- */
+static int answers;
+
+static void count_answers(void)
+{
+    answers++;
+}
+
+/* The deadline passes behind the last look at a volume that was there before: the call fails, but the volume stays. */
+static void a_volume_that_was_there_outlives_a_late_success(void **state)
+{
+    (void)state;
+    clone_ok(handle, decision, volume, 1, false);
+    acts[0] = (struct act){ "rados_aio_get_return_value", 0, ALWAYS, REAL, 0, count_answers };
+    clone_ok(handle, decision, volume, 1, true);
+    assert_true(answers > 0);
+    acts_clear();
+    acts[0] = (struct act){ "rados_aio_get_return_value", answers - 1, 1, REAL, 3000, NULL };
+    fails_with(VTCLONE_E_TIMEOUT, "the cluster did not answer before the deadline", 2000);
+    sleep_ms(1500);
+    volume_check_content(&lab, "volumes", volume);
+    clone_ok(handle, decision, volume, 1, true);
+    volume_remove(&lab, "volumes", volume);
+}
+
+/* ---- too many that wait, or no thread to wait ---- */
+
+static void without_a_thread_a_clone_fails_at_once(void **state)
+{
+    (void)state;
+    clone_ok(handle, decision, volume, 1, false);
+    volume_remove(&lab, "volumes", volume);
+    acts[0] = (struct act){ "pthread_create", 0, 1, EAGAIN, 0, NULL };
+    fails_with(VTCLONE_E_NOMEM, "start a thread: Resource temporarily unavailable", 0);
+    nothing_is_left();
+}
 
 #define LATE_MAX 64
 
@@ -495,6 +462,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_image_that_somebody_else_made_meanwhile_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_late_step_ends_the_call_before_the_next, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_clone_that_is_done_after_its_deadline_is_undone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_its_pool_on_another_connection_the_old_one_removes_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_passes_is_waited_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_does_not_pass_is_told_after_two_minutes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_clone_that_could_not_be_undone_is_not_tried_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_has_lost_its_id_object_is_removed_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_volume_that_was_there_outlives_a_late_success, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_a_thread_a_clone_fails_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(beyond_64_that_still_wait_a_clone_fails_at_once, set_up, tear_down),
     };
 

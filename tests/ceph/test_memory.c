@@ -6,6 +6,8 @@
 #include "../alloc/failing.h"
 #include "lab.h"
 
+#include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +141,34 @@ static int32_t a_later_direct_clone(vtclone_error *err)
     return clone_by(warm, VTCLONE_ENGINE_DIRECT, err);
 }
 
+int __real_rados_aio_write_op_operate(rados_write_op_t op, rados_ioctx_t io, rados_completion_t done, const char *oid, time_t *mtime,
+                                      int flags);
+int __wrap_rados_aio_write_op_operate(rados_write_op_t op, rados_ioctx_t io, rados_completion_t done, const char *oid, time_t *mtime,
+                                      int flags);
+
+static atomic_bool without_id; /* the id object cannot be written: the clone fails, and so does its undoing */
+
+int __wrap_rados_aio_write_op_operate(rados_write_op_t op, rados_ioctx_t io, rados_completion_t done, const char *oid, time_t *mtime,
+                                      int flags)
+{
+    if (atomic_load(&without_id) && strncmp(oid, "rbd_id.", 7) == 0)
+        return -EIO;
+    return __real_rados_aio_write_op_operate(op, io, done, oid, mtime, flags);
+}
+
+/* What is left is undone later; or, where there is no memory for that, the error says that it stays. */
+static int32_t a_direct_clone_that_cannot_be_undone(vtclone_error *err)
+{
+    atomic_store(&without_id, true);
+    int32_t code = clone_by(warm, VTCLONE_ENGINE_DIRECT, err);
+    atomic_store(&without_id, false);
+    if (code == VTCLONE_E_RADOS && strstr(err->message, "remove it with rbd rm") != NULL) {
+        assert_true(allocation_failed());
+        volume_remove(&lab, "volumes", VOLUME);
+    }
+    return code == VTCLONE_E_RADOS ? VTCLONE_OK : code; /* RADOS is what failed here, not memory */
+}
+
 /* The handle that every first clone shares its connection with must go, or there would be no first one. */
 static int without_warm(void **state)
 {
@@ -157,6 +187,7 @@ static int without_warm(void **state)
 
 EACH_ALLOCATION_OF(a_later_clone_by_librbd)
 EACH_ALLOCATION_OF(a_later_direct_clone)
+EACH_ALLOCATION_OF(a_direct_clone_that_cannot_be_undone)
 EACH_ALLOCATION_OF(a_first_clone_by_librbd)
 EACH_ALLOCATION_OF(a_first_direct_clone)
 EACH_ALLOCATION_OF(a_first_clone_by_the_engine_that_is_chosen)
@@ -181,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_allocation_of_a_later_clone_by_librbd),
         cmocka_unit_test(each_allocation_of_a_later_direct_clone),
+        cmocka_unit_test(each_allocation_of_a_direct_clone_that_cannot_be_undone),
         cmocka_unit_test_setup(each_allocation_of_a_first_clone_by_librbd, without_warm),
         cmocka_unit_test(each_allocation_of_a_first_direct_clone),
         cmocka_unit_test(each_allocation_of_a_first_clone_by_the_engine_that_is_chosen),

@@ -242,3 +242,80 @@ def test_a_clone_of_version_1_keeps_its_form(deployment, parent, volume):
         assert deployment.clone(parent, volume, engine=engine)["existed"] is True
     assert deployment.objects(volume) == whole and parent.children() == set()
     remove_plainly(deployment, volume)
+
+
+def test_a_death_while_undoing_before_the_parent_was_attached_is_healed(deployment, parent, volume):
+    """The parent's step was not done and had no answer; then the clean-up died: marked, and without a parent."""
+    before = kill(deployment, parent, volume, "undo-header", refuse="parent:110")
+    assert deployment.clone(parent, volume)["existed"] is False
+    check_equal_to_librbd(deployment, parent, volume)
+    remove_plainly(deployment, volume)
+    assert deployment.names() == before
+
+
+def test_a_leftover_without_an_object_map_is_completed(deployment, parent, volume, tmp_path):
+    """As a configuration with fewer features has them."""
+    conf = deployment.configured(tmp_path, rbd_default_features=1)
+    deployment.clone(parent, volume, engine="librbd", conf=conf)  # the plan for such a pool is its own
+    remove_plainly(deployment, volume)
+    status, _outcome = d.run(deployment, parent, volume, faults={"kill": "parent"}, conf=conf)
+    assert status == -9 and deployment.listed_id(volume)
+    assert deployment.clone(parent, volume, conf=conf)["existed"] is False
+    with rbd.Image(deployment.pool("volumes"), volume) as image:
+        assert not image.features() & 8 and image.size() == d.GIB
+    assert parent.children() == {deployment.image_id(volume)}
+    remove_plainly(deployment, volume)
+
+
+def test_a_leftover_of_another_size_or_parent_or_with_a_snapshot_stays(deployment, parent, volume):
+    """None of them is what is asked for: they are `rbd rm`'s to remove."""
+    other = deployment.parent()
+    kill(deployment, parent, volume, "parent")
+    image_id = deployment.listed_id(volume)
+
+    def refused(asked, gib):
+        with pytest.raises(d.vtclone.VolumeExists, match="interrupted creation or removal left"):
+            deployment.clone(asked, volume, gib)
+        assert deployment.listed_id(volume) == image_id
+    refused(parent, 2)
+    refused(other, 1)
+    header = deployment.pool("volumes"), "rbd_header." + image_id
+    header[0].execute(header[1], "rbd", "snapshot_add", d.encoded("mine") + d.struct.pack("<Q", 1))
+    refused(parent, 1)
+    header[0].execute(header[1], "rbd", "snapshot_remove", d.struct.pack("<Q", 1))
+    assert deployment.clone(parent, volume)["existed"] is False
+    remove_plainly(deployment, volume)
+    other.remove()
+
+
+def test_a_clone_of_a_parent_in_another_pool_or_namespace_stays(deployment, parent, volume):
+    elsewhere = deployment.parent(pool="second")
+    deployment.clone(elsewhere, volume, engine="librbd")
+    with pytest.raises(d.vtclone.VolumeExists, match="another image, not a clone of this snapshot"):
+        deployment.clone(parent, volume)
+    remove_plainly(deployment, volume)
+    elsewhere.remove()
+
+    images, volumes = deployment.admin.open_ioctx("images"), deployment.pool("volumes")
+    rbd.RBD().namespace_create(images, "tenant")
+    images.set_namespace("tenant")
+    rbd.RBD().create(images, "theirs", 64 * d.MIB, 23, old_format=False, features=61)
+    with rbd.Image(images, "theirs") as image:
+        image.create_snap("snap")
+    deployment.rbd("clone", "--rbd-default-clone-format", "2", "images/tenant/theirs@snap", f"volumes/{volume}")
+    before = deployment.objects(volume)
+    with pytest.raises(d.vtclone.VolumeExists, match="another image, not a clone of this snapshot"):
+        deployment.clone(parent, volume)
+    image_id = deployment.image_id(volume)
+    volumes.set_xattr("rbd_id." + volume, "vtclone.undo", image_id.encode())  # which the engine writes on no such image
+    with pytest.raises(d.vtclone.VolumeExists, match="an image with a strange mark"):
+        deployment.clone(parent, volume)
+    volumes.rm_xattr("rbd_id." + volume, "vtclone.undo")
+    assert deployment.objects(volume) == before
+    remove_plainly(deployment, volume)
+    with rbd.Image(images, "theirs") as image:
+        image.remove_snap("snap")
+    rbd.RBD().remove(images, "theirs")
+    images.set_namespace("")
+    rbd.RBD().namespace_remove(images, "tenant")
+    images.close()
