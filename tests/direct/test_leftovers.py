@@ -246,7 +246,7 @@ def test_a_clone_of_version_1_keeps_its_form(deployment, parent, volume):
 
 def test_a_death_while_undoing_before_the_parent_was_attached_is_healed(deployment, parent, volume):
     """The parent's step was not done and had no answer; then the clean-up died: marked, and without a parent."""
-    before = kill(deployment, parent, volume, "undo-header", refuse="parent:110")
+    before = kill(deployment, parent, volume, "undo-map", refuse="parent:110")
     assert deployment.clone(parent, volume)["existed"] is False
     check_equal_to_librbd(deployment, parent, volume)
     remove_plainly(deployment, volume)
