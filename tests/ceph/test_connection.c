@@ -298,6 +298,10 @@ static void a_child_gets_a_clear_error_for_the_parents_handle_and_a_connection_o
     pid_t pid;
 
     (void)state;
+#ifdef __SANITIZE_THREAD__ /* which ends a child that starts threads, as a connection does */
+    vtclone_free(handle);
+    skip();
+#endif
     clone_ok(handle, decision, "volume-1", 1, false);
     pid = fork();
     if (pid == 0)

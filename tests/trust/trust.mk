@@ -25,9 +25,8 @@ asan: ## all that can run under ASan and UBSan: also the HTTP and direct suites,
 	@$(asan_options) $(patient) FLAVOUR=asan tests/run-suites unit ceph cli alloc fuzz
 	@$(asan_python) $(patient) FLAVOUR=asan PYTEST_ARGS="-k 'not failing_allocation'" tests/run-suites http direct
 
-# A process that forks with threads may still start some: cinder-volume does, and a test.
 tsan: ## unit and Ceph tests under ThreadSanitizer
-	@TSAN_OPTIONS=halt_on_error=1:die_after_fork=0:second_deadlock_stack=1:atexit_sleep_ms=0:ignore_noninstrumented_modules=1:suppressions=$(CURDIR)/tests/trust/tsan.supp $(patient) \
+	@TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:atexit_sleep_ms=0:ignore_noninstrumented_modules=1:suppressions=$(CURDIR)/tests/trust/tsan.supp $(patient) \
 		FLAVOUR=tsan tests/run-suites unit ceph
 
 valgrind: ## unit and Ceph tests under valgrind, which takes an hour
