@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 import osworld
-from labkit import arrays, cluster, osconf, oscloud, ostack, rawimage
+from labkit import arrays, cluster, osconf, oscloud, ostack, procs, rawimage
 
 PORT = int(os.environ.get("VTCLONE_TEST_PORT", "8400"))
 MIB = 16
@@ -18,7 +18,8 @@ MIB = 16
 
 def start_lab(state):
     support = osworld.write_dist_info(os.path.join(os.path.dirname(state), os.path.basename(state) + "-python"))
-    facts = arrays.make_facts(state, PORT + ostack.ARRAYS_PORT)
+    port = procs.free_ports(PORT, ostack.BLOCK)  # the settings below name them
+    facts = arrays.make_facts(state, port + ostack.ARRAYS_PORT)
     san = arrays.backend({**facts, "protocol": "iscsi"}, "netapp")
     san["volume_backend_name"] = "netappsan"
     cinder = [("DEFAULT", "enabled_backends", "netapp,ceph,powerstore,netappsan"),
@@ -28,7 +29,7 @@ def start_lab(state):
               ("netapp", "nfs_shares_config", facts["folder"] + "/nfs_shares.both")]
     cinder += [("netappsan", key, value) for key, value in san.items()]
     store = {"cinder_volume_type": "netappsan", "cinder_catalog_info": "volumev3::publicURL",
-             "cinder_store_auth_address": "http://127.0.0.1:%d/v3" % (PORT + 100), "cinder_store_user_name": "glance",
+             "cinder_store_auth_address": "http://127.0.0.1:%d/v3" % (port + 100), "cinder_store_user_name": "glance",
              "cinder_store_password": osconf.PASSWORD, "cinder_store_project_name": "service",
              "cinder_store_user_domain_name": "Default", "cinder_store_project_domain_name": "Default",
              "cinder_state_transition_timeout": "300"}
@@ -36,7 +37,7 @@ def start_lab(state):
     glance += [("netappsan", key, value) for key, value in store.items()]
     settings = {"cinder": ["%s.%s=%s" % each for each in cinder], "glance": ["%s.%s=%s" % each for each in glance],
                 "keystone": []}
-    made = ostack.make_facts(state, PORT, None, True, settings, [], {}, [support], False, "nfs")
+    made = ostack.make_facts(state, port, None, True, settings, [], {}, [support], False, "nfs")
     ostack.start(made, {"store": "memstore", "gib": 64, "clone_v1": False}, True, lambda text: None)
 
 
