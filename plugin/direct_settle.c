@@ -96,13 +96,15 @@ static int32_t undo_rest(struct direct *direct, const struct name_facts *name, b
                                 .begun = BEGUN_DIRECTORY | BEGUN_HEADER | BEGUN_MAP | BEGUN_MARK };
     rados_ioctx_t parent_pool = NULL;
     struct header_facts header = { 0 };
-    int result;
+    bool ours = strcmp(name->id, name->undo) == 0;
+    int result = 0;
 
-    if (strcmp(name->id, name->undo) != 0)
-        return exists(direct, "the name is taken by an image with a strange mark");
     memcpy(undo.id, name->id, sizeof(undo.id));
-    result = cls_read_header(direct->target, undo.id, direct->work_until, &header);
-    if (result == 0 && header.other_namespace) /* none of ours */
+    if (ours) {
+        result = cls_read_header(direct->target, undo.id, direct->work_until, &header);
+        ours = result != 0 || !header.other_namespace;
+    }
+    if (!ours)
         return exists(direct, "the name is taken by an image with a strange mark");
     if (result == 0 && header.has_parent) {
         result = rados_ioctx_create2(connection_cluster(direct->connection), header.parent.pool_id, &parent_pool);

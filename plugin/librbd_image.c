@@ -23,30 +23,30 @@ static void on_turn(rados_completion_t completion, void *turn)
 }
 
 /* A client's callbacks run one after the other, so that when this one's turn comes all before it have returned. With nothing
- * to flush it costs no message. Where it cannot be asked for, callbacks get a time that is long for them. */
-static void wait_for_callbacks(rados_ioctx_t ioctx)
+ * to flush it costs no message. False where librados cannot be asked for one. */
+static bool wait_for_callbacks(rados_ioctx_t ioctx)
 {
-    const struct timespec blind = { .tv_nsec = BLIND_WAIT_MS * 1000000L };
     rados_completion_t completion;
     sem_t turn;
+    int result;
 
-    if (rados_aio_create_completion2(&turn, on_turn, &completion) < 0) {
-        nanosleep(&blind, NULL);
-        return;
-    }
+    if (rados_aio_create_completion2(&turn, on_turn, &completion) < 0)
+        return false;
     sem_init(&turn, 0, 0);
-    if (rados_aio_flush_async(ioctx, completion) != 0)
-        nanosleep(&blind, NULL);
-    else
-        while (sem_wait(&turn) != 0)
-            ; /* a signal */
+    result = rados_aio_flush_async(ioctx, completion);
+    while (result == 0 && sem_wait(&turn) != 0)
+        ; /* a signal */
     rados_aio_release(completion);
     sem_destroy(&turn);
+    return result == 0;
 }
 
 int image_close(rados_ioctx_t ioctx, rbd_image_t image)
 {
-    wait_for_callbacks(ioctx);
+    const struct timespec long_for_callbacks = { .tv_nsec = BLIND_WAIT_MS * 1000000L };
+
+    if (!wait_for_callbacks(ioctx))
+        nanosleep(&long_for_callbacks, NULL);
     return rbd_close(image);
 }
 

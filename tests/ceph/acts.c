@@ -15,7 +15,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 struct act acts[ACTS];
 
-static atomic_int_fast64_t clock_ahead_ns;
+static atomic_int clock_ahead_s;
 
 void acts_clear(void)
 {
@@ -25,17 +25,9 @@ void acts_clear(void)
     acts_clock_ahead(0);
 }
 
-void acts_clock_ahead(int64_t ms)
+void acts_clock_ahead(int seconds)
 {
-    atomic_store(&clock_ahead_ns, ms * 1000000);
-}
-
-/* Whether the address is the library's: librados and librbd call some of these, too. */
-static bool is_ours(const void *caller)
-{
-    Dl_info at;
-
-    return dladdr(caller, &at) != 0 && strstr(at.dli_fname, "libvtclone.so") != NULL;
+    atomic_store(&clock_ahead_s, seconds);
 }
 
 /* Whether it is the turn of an act with this name; *result is then what it says. */
@@ -92,7 +84,7 @@ __attribute__((visibility("default"))) int rados_aio_create_completion2(void *ar
 {
     int (*real)(void *, rados_callback_t, rados_completion_t *), result;
     *(void **)&real = dlsym(RTLD_NEXT, "rados_aio_create_completion2");
-    if (is_ours(__builtin_return_address(0)) && acted("rados_aio_create_completion2", &result))
+    if (called_by_library(__builtin_return_address(0)) && acted("rados_aio_create_completion2", &result))
         return result;
     return real(argument, complete, out);
 }
@@ -113,7 +105,7 @@ __attribute__((visibility("default"))) int pthread_create(pthread_t *thread, con
 {
     int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *), result;
     *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
-    if (is_ours(__builtin_return_address(0)) && acted("pthread_create", &result))
+    if (called_by_library(__builtin_return_address(0)) && acted("pthread_create", &result))
         return result;
     return real(thread, attributes, run, argument);
 }
@@ -123,16 +115,14 @@ __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct
 {
     static int (*_Atomic known)(clockid_t, struct timespec *);
     int (*real)(clockid_t, struct timespec *) = atomic_load(&known);
-    int64_t ahead = atomic_load(&clock_ahead_ns);
+    int ahead = atomic_load(&clock_ahead_s);
     if (real == NULL) {
         *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
         atomic_store(&known, real);
     }
     int result = real(clock, now);
-    if (ahead != 0 && clock == CLOCK_MONOTONIC && is_ours(__builtin_return_address(0))) {
-        now->tv_sec += ahead / 1000000000;
-        now->tv_nsec += ahead % 1000000000; /* of whole seconds: nothing */
-    }
+    if (ahead != 0 && clock == CLOCK_MONOTONIC && called_by_library(__builtin_return_address(0)))
+        now->tv_sec += ahead;
     return result;
 }
 

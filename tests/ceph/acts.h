@@ -6,8 +6,6 @@
 #ifndef TESTS_CEPH_ACTS_H
 #define TESTS_CEPH_ACTS_H
 
-#include <stdint.h>
-
 #define REAL 1 /* the call is made; what is done to it is something else */
 #define ALWAYS 1000000
 #define ACTS 6
@@ -24,7 +22,7 @@ extern struct act acts[ACTS]; /* the test's to fill while no call runs that they
 
 /* No act, and the clock is right again; at any time. */
 void acts_clear(void);
-/* The library's monotonic clock goes so many milliseconds, whole seconds of them, ahead of everybody else's from now on. */
-void acts_clock_ahead(int64_t ms);
+/* The library's monotonic clock goes so many seconds ahead of everybody else's from now on. */
+void acts_clock_ahead(int seconds);
 
 #endif

@@ -24,17 +24,9 @@ static atomic_bool failed;
 static const char *failed_name = "nothing";
 static int failure, first_only;
 
-/* Whether the address is the library's: librbd calls librados, and librados itself, through the same names. */
-static bool is_ours(const void *caller)
-{
-    Dl_info at;
-
-    return dladdr(caller, &at) != 0 && strstr(at.dli_fname, "libvtclone.so") != NULL;
-}
-
 static bool fails(struct stand_in *stand_in, const char *what, const void *caller)
 {
-    if (atomic_load(&countdown) < 0 || !is_ours(caller) || atomic_fetch_add(&stand_in->seen, 1) >= first_only ||
+    if (atomic_load(&countdown) < 0 || !called_by_library(caller) || atomic_fetch_add(&stand_in->seen, 1) >= first_only ||
         atomic_fetch_sub(&countdown, 1) != 1)
         return false;
     failed_name = what;

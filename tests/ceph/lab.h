@@ -87,13 +87,23 @@ vtclone_decision *decide(const vtclone_site *site, const char *id, ...);
 vtclone_decision *decide_image(const struct lab *lab, const vtclone_site *site);
 const char *url_of(const struct lab *lab, const char *pool, const char *id, const char *snap); /* static ring */
 
+/* What most groups begin with: an image in the pool images, an empty pool volumes, and a site and a decision for them. */
+void one_image_up(struct lab *lab, vtclone_site **site, vtclone_decision **decision);
+void one_image_down(vtclone_site *site, vtclone_decision *decision); /* and lab_close() */
+
 /* Clones, fails the test if that fails, and checks that the report says what is expected of it. */
 void clone_ok(vtclone *handle, const vtclone_decision *decision, const char *volume, int64_t size_gib, bool existed);
 /* Clones, fails the test unless it fails with that code and the message has the text. */
 void clone_fails(vtclone *handle, const vtclone_decision *decision, const char *volume, int64_t size_gib, int32_t code,
                  const char *text);
 vtclone *handle_open(const vtclone_options *options);
+/* Makes a volume by librbd's engine, then one by the direct engine, which leaves the first of a pool to librbd, and removes
+ * them: after that a clone has nothing to look up or to connect. */
+void handle_warm(const struct lab *lab, vtclone *handle, const vtclone_decision *decision);
 vtclone_stats handle_stats(vtclone *handle);
+
+/* Of a stand-in's return address: librados and librbd call each other, and themselves, through the same names. */
+bool called_by_library(const void *caller);
 
 int64_t now_ms(void);
 void sleep_ms(int ms);

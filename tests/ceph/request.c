@@ -78,6 +78,22 @@ vtclone_decision *decide_image(const struct lab *lab, const vtclone_site *site)
     return decide(site, IMAGE, url_of(lab, "images", IMAGE, "snap"), NULL);
 }
 
+void one_image_up(struct lab *lab, vtclone_site **site, vtclone_decision **decision)
+{
+    *lab = lab_first();
+    pool_empty(lab, "volumes");
+    parent_make(lab, (struct parent_spec){ 0 });
+    *site = site_make(lab, (struct site_spec){ 0 });
+    *decision = decide_image(lab, *site);
+}
+
+void one_image_down(vtclone_site *site, vtclone_decision *decision)
+{
+    vtclone_decision_free(decision);
+    vtclone_site_free(site);
+    lab_close();
+}
+
 void clone_ok(vtclone *handle, const vtclone_decision *decision, const char *volume, int64_t size_gib, bool existed)
 {
     const vtclone_clone_options options = { .size = sizeof(options), .engine = VTCLONE_ENGINE_LIBRBD };
@@ -129,4 +145,20 @@ vtclone_stats handle_stats(vtclone *handle)
 
     assert_int_equal(vtclone_get_stats(handle, &stats, NULL), 0);
     return stats;
+}
+
+void handle_warm(const struct lab *lab, vtclone *handle, const vtclone_decision *decision)
+{
+    static const int32_t engines[] = { VTCLONE_ENGINE_LIBRBD, VTCLONE_ENGINE_DIRECT };
+
+    for (size_t i = 0; i < 2; i++) {
+        const vtclone_clone_options options = { .size = sizeof(options), .engine = engines[i] };
+        vtclone_decision *made;
+        vtclone_error error;
+
+        if (vtclone_clone(handle, decision, "warm-up", 1, &options, &made, &error) != VTCLONE_OK)
+            fail_msg("warm-up: %s", error.message);
+        vtclone_decision_free(made);
+        volume_remove(lab, "volumes", "warm-up");
+    }
 }

@@ -22,21 +22,15 @@ static char volume[64];
 static int group_up(void **state)
 {
     (void)state;
-    lab = lab_first();
-    pool_empty(&lab, "volumes");
-    parent_make(&lab, (struct parent_spec){ 0 });
-    site = site_make(&lab, (struct site_spec){ 0 });
-    decision = decide_image(&lab, site);
+    one_image_up(&lab, &site, &decision);
     return 0;
 }
 
 static int group_down(void **state)
 {
     (void)state;
-    vtclone_decision_free(decision);
-    vtclone_site_free(site);
     pool_empty(&lab, "volumes");
-    lab_close();
+    one_image_down(site, decision);
     return 0;
 }
 
@@ -192,7 +186,7 @@ static void what_passes_is_waited_for(void **state)
 
 static void let_patience_end(void)
 {
-    acts_clock_ahead(200000);
+    acts_clock_ahead(200);
 }
 
 static void what_does_not_pass_is_told_after_two_minutes(void **state)

@@ -18,25 +18,18 @@ static vtclone_decision *decision;
 static int group_up(void **state)
 {
     (void)state;
-    lab = lab_first();
-    parent_make(&lab, (struct parent_spec){ 0 });
-    site = site_make(&lab, (struct site_spec){ 0 });
-    decision = decide_image(&lab, site);
-    pool_empty(&lab, "volumes");
+    one_image_up(&lab, &site, &decision);
     /* The direct engine waits until librbd has made an image in the pool. */
     vtclone *handle = handle_open(NULL);
-    clone_ok(handle, decision, "warm-up", 1, false);
+    handle_warm(&lab, handle, decision);
     vtclone_free(handle);
-    pool_empty(&lab, "volumes");
     return 0;
 }
 
 static int group_down(void **state)
 {
     (void)state;
-    vtclone_decision_free(decision);
-    vtclone_site_free(site);
-    lab_close();
+    one_image_down(site, decision);
     return 0;
 }
 

@@ -30,20 +30,14 @@ static const vtclone_options quick = {
 static int group_up(void **state)
 {
     (void)state;
-    lab = lab_first();
-    parent_make(&lab, (struct parent_spec){ 0 });
-    site = site_make(&lab, (struct site_spec){ 0 });
-    decision = decide_image(&lab, site);
-    pool_empty(&lab, "volumes");
+    one_image_up(&lab, &site, &decision);
     return 0;
 }
 
 static int group_down(void **state)
 {
     (void)state;
-    vtclone_decision_free(decision);
-    vtclone_site_free(site);
-    lab_close();
+    one_image_down(site, decision);
     return 0;
 }
 

@@ -32,20 +32,10 @@ static int32_t clone_by(vtclone *handle, int32_t engine, vtclone_error *err)
 
 static int group_up(void **state)
 {
-    vtclone_error err = { 0 };
-
     (void)state;
-    lab = lab_first();
-    parent_make(&lab, (struct parent_spec){ 0 });
-    site = site_make(&lab, (struct site_spec){ 0 });
-    decision = decide_image(&lab, site);
-    pool_empty(&lab, "volumes");
+    one_image_up(&lab, &site, &decision);
     warm = handle_open(NULL);
-    for (int i = 0; i < 2; i++) { /* the direct engine leaves the first image of a pool to librbd */
-        if (clone_by(warm, i == 0 ? VTCLONE_ENGINE_LIBRBD : VTCLONE_ENGINE_DIRECT, &err) != VTCLONE_OK)
-            fail_msg("%s", err.message);
-        pool_empty(&lab, "volumes");
-    }
+    handle_warm(&lab, warm, decision);
     return 0;
 }
 
@@ -53,9 +43,7 @@ static int group_down(void **state)
 {
     (void)state;
     vtclone_free(warm);
-    vtclone_decision_free(decision);
-    vtclone_site_free(site);
-    lab_close();
+    one_image_down(site, decision);
     return 0;
 }
 

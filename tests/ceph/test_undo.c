@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define LATER_MAX 64 /* threads that undo later */
-#define PATIENCE_MS 120000
+#define PATIENCE_S 120
 #define LATER "what was begun is removed as soon as the cluster lets it (Input/output error)"
 #define NEVER "what was begun could not be removed (Input/output error): remove it with rbd rm"
 
@@ -29,20 +29,14 @@ static char volume[64];
 static int group_up(void **state)
 {
     (void)state;
-    lab = lab_first();
-    pool_empty(&lab, "volumes");
-    parent_make(&lab, (struct parent_spec){ 0 });
-    site = site_make(&lab, (struct site_spec){ 0 });
-    decision = decide_image(&lab, site);
+    one_image_up(&lab, &site, &decision);
     return 0;
 }
 
 static int group_down(void **state)
 {
     (void)state;
-    vtclone_decision_free(decision);
-    vtclone_site_free(site);
-    lab_close();
+    one_image_down(site, decision);
     return 0;
 }
 
@@ -57,20 +51,14 @@ static int32_t clone_by(int32_t engine, const char *name, uint32_t timeout_ms, v
     return code;
 }
 
-/* The handle has made volumes by both engines: nothing is left to be looked up or connected. */
 static int set_up(void **state)
 {
     static int number;
-    vtclone_error error = { 0 };
 
     (void)state;
     acts_clear();
     handle = handle_open(NULL);
-    for (int i = 0; i < 2; i++) { /* the direct engine leaves the first image of a pool to librbd */
-        if (clone_by(i == 0 ? VTCLONE_ENGINE_LIBRBD : VTCLONE_ENGINE_DIRECT, "warm-up", 0, &error) != VTCLONE_OK)
-            fail_msg("%s", error.message);
-        volume_remove(&lab, "volumes", "warm-up");
-    }
+    handle_warm(&lab, handle, decision);
     snprintf(volume, sizeof(volume), "undo-%d", number++);
     return 0;
 }
@@ -158,7 +146,7 @@ static void after_two_minutes_it_gives_up(void **state)
     (void)state;
     acts[0] = no_id;
     fails_with(LATER);
-    acts_clock_ahead(PATIENCE_MS + 1000);
+    acts_clock_ahead(PATIENCE_S + 1);
     sleep_ms(2000); /* its next try is its last */
     acts_clear();
     sleep_ms(1500);
