@@ -107,6 +107,15 @@ def keystone(facts):
     }
 
 
+def cinder_store(keystone, volume_type):
+    """Glance's settings of a store whose images are volumes of that type; keystone: its address."""
+    return {"cinder_volume_type": volume_type, "cinder_catalog_info": "volumev3::publicURL",
+            "cinder_store_auth_address": f"{keystone}/v3", "cinder_store_user_name": "glance",
+            "cinder_store_password": PASSWORD, "cinder_store_project_name": "service",
+            "cinder_store_user_domain_name": "Default", "cinder_store_project_domain_name": "Default",
+            "cinder_state_transition_timeout": "300"}
+
+
 def glance(facts):
     state, ceph = facts["state"], facts["ceph"]
     conf = _common(facts, "glance-api", "glance")
@@ -123,14 +132,8 @@ def glance(facts):
     conf["paste_deploy"] = {"flavor": "keystone", "config_file": f"{state}/etc/glance-api-paste.ini"}
     conf["glance_store"] = {"default_backend": "netapp"}
     for array in layout.ARRAYS:
-        conf[array] = {
-            "cinder_volume_type": array, "cinder_catalog_info": "volumev3::publicURL",
-            "cinder_store_auth_address": facts["urls"]["keystone"] + "/v3", "cinder_store_user_name": "glance",
-            "cinder_store_password": PASSWORD, "cinder_store_project_name": "service",
-            "cinder_store_user_domain_name": "Default", "cinder_store_project_domain_name": "Default",
-            "cinder_state_transition_timeout": "300", "store_description": f"array {array}",
-            "cinder_mount_point_base": f"{state}/mnt/glance-api",
-        }
+        conf[array] = {**cinder_store(facts["urls"]["keystone"], array), "store_description": f"array {array}",
+                       "cinder_mount_point_base": f"{state}/mnt/glance-api"}
     conf["ceph"] = {"rbd_store_ceph_conf": ceph["conf"], "rbd_store_user": "glance", "rbd_store_pool": "images",
                     "rbd_store_chunk_size": "8", "store_description": "Ceph"}
     # Glance 30 looks into what is uploaded as qcow2 or vmdk; the lab's images are raw bytes of whatever format they are called

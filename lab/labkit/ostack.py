@@ -21,8 +21,9 @@ FACTS = "openstack.json"
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
 PORTS = {"keystone": 100, "glance": 101, "cinder": 102, "rabbit": 103, "rabbit_dist": 104, "epmd": 105}
+SPARE_PORT = 106    # for a second glance-api
 ARRAYS_PORT = 110
-BLOCK = 120     # ports of a lab: its Ceph's, the services', the arrays'
+BLOCK = 120         # ports of a lab: its Ceph's, the services', the arrays'
 OURS = ("arrays", "bin", "etc", "lock", "mnt", "tmp", "home", "log", "keys", "cinder", "glance", "db", "rabbit", FACTS)
 PROGRAMS = {
     "keystone-manage": "keystone.cmd.manage", "glance-manage": "glance.cmd.manage",
@@ -61,11 +62,15 @@ def make_facts(state, port, ceph_state, vtclone, settings, extra_backends, envir
     return facts
 
 
+def url(port, service):
+    """Of keystone, glance or cinder in the lab whose first port it is."""
+    return f"http://127.0.0.1:{port + PORTS[service]}"
+
+
 def _place(facts, port):
     """Everything in `facts` that follows from the first port."""
-    ports = {name: port + offset for name, offset in PORTS.items()}
-    facts.update(port=port, ports=ports, urls={
-        name: f"http://127.0.0.1:{ports[name]}" for name in ("keystone", "glance", "cinder")})
+    facts.update(port=port, ports={name: port + offset for name, offset in PORTS.items()},
+                 urls={name: url(port, name) for name in ("keystone", "glance", "cinder")})
     protocol = facts["netapp_protocol"]
     facts["arrays"] = protocol and arrays.make_facts(facts["state"], port + ARRAYS_PORT, protocol, facts["netapp_client"])
 

@@ -11,7 +11,7 @@ import tempfile
 import pytest
 
 import osworld
-from labkit import cluster, osconf, ostack
+from labkit import cluster, osconf, ostack, procs
 
 PORT = int(os.environ.get("VTCLONE_TEST_PORT", "8200"))
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -25,14 +25,11 @@ def start_lab(state):
               ("DEFAULT", "scheduler_default_weighers", "CapacityWeigher,ImageLocalityWeigher"),
               ("open", "extra_capabilities", '{"glance_store_id": "open", "rack": "a"}'),
               ("far", "extra_capabilities", '{"rack": "b"}')]
-    store = {"cinder_volume_type": "open", "cinder_catalog_info": "volumev3::publicURL",
-             "cinder_store_auth_address": "http://127.0.0.1:%d/v3" % (PORT + 100), "cinder_store_user_name": "glance",
-             "cinder_store_password": osconf.PASSWORD, "cinder_store_project_name": "service",
-             "cinder_store_user_domain_name": "Default", "cinder_store_project_domain_name": "Default",
-             "cinder_state_transition_timeout": "300"}
+    port = procs.free_ports(PORT, ostack.BLOCK)  # the store below names one of them
+    store = osconf.cinder_store(ostack.url(port, "keystone"), "open")
     glance = [("DEFAULT", "enabled_backends", "netapp:cinder, ceph:rbd, powerstore:cinder, open:cinder")]
     glance += [("open", key, value) for key, value in store.items()]
-    command = [str(osworld.ROOT / "lab" / "openstack"), "start", "--state", state, "--port", str(PORT),
+    command = [str(osworld.ROOT / "lab" / "openstack"), "start", "--state", state, "--port", str(port),
                "--vtclone", "on", "--env", "VTLAB_PROBE=" + os.path.join(state, "probe"), "--python-path", HERE, "--python-path", support]
     for daemon, settings in (("--cinder", cinder), ("--glance", glance)):
         for setting in settings:

@@ -6,7 +6,7 @@ import os
 import pytest
 
 import osworld
-from labkit import osconf
+from labkit import osconf, ostack
 
 OURS = ("DEFAULT.volume_manager=" + osworld.MANAGER,)
 METHODS = {"netapp": "cinder-clone", "ceph": "rbd-clone", "powerstore": "cinder-clone"}
@@ -39,7 +39,7 @@ def locator(lab):
 @pytest.fixture
 def internal(lab, tmp_path):
     """A Glance on a port of its own, which shows locations to whoever may use it."""
-    port = lab.facts["port"] + 106
+    port = lab.facts["port"] + ostack.SPARE_PORT
     with open(os.path.join(lab.state, "etc", "glance-api.conf")) as stream:
         text = stream.read()
     for old, new in (("bind_port = %d" % lab.facts["ports"]["glance"], "bind_port = %d" % port),

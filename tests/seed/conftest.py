@@ -28,11 +28,7 @@ def start_lab(state):
               ("DEFAULT", "scheduler_default_weighers", "CapacityWeigher,ImageLocalityWeigher"),
               ("netapp", "nfs_shares_config", facts["folder"] + "/nfs_shares.both")]
     cinder += [("netappsan", key, value) for key, value in san.items()]
-    store = {"cinder_volume_type": "netappsan", "cinder_catalog_info": "volumev3::publicURL",
-             "cinder_store_auth_address": "http://127.0.0.1:%d/v3" % (port + 100), "cinder_store_user_name": "glance",
-             "cinder_store_password": osconf.PASSWORD, "cinder_store_project_name": "service",
-             "cinder_store_user_domain_name": "Default", "cinder_store_project_domain_name": "Default",
-             "cinder_state_transition_timeout": "300"}
+    store = osconf.cinder_store(ostack.url(port, "keystone"), "netappsan")
     glance = [("DEFAULT", "enabled_backends", "netapp:cinder, ceph:rbd, powerstore:cinder, netappsan:cinder")]
     glance += [("netappsan", key, value) for key, value in store.items()]
     settings = {"cinder": ["%s.%s=%s" % each for each in cinder], "glance": ["%s.%s=%s" % each for each in glance],
