@@ -26,7 +26,7 @@ $(BUILD)/tests/ceph/loader: $(BUILD)/tests/ceph/loader.o
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< -lpthread -ldl
 $(BUILD)/tests/ceph/test_loading: $(BUILD)/tests/ceph/loader
 
-.PRECIOUS: $(BUILD)/tests/ceph/%.o
+.SECONDARY: $(ceph_sources:%.c=$(BUILD)/%.o)
 -include $(ceph_sources:%.c=$(BUILD)/%.d) $(ceph_shared:.o=.d) $(BUILD)/tests/ceph/calls.d $(BUILD)/tests/ceph/acts.d
 
 .PHONY: check-ceph

@@ -1,17 +1,15 @@
 """One lab for all tests of this folder: the three stores of the seed deployment, one more (open) whose backend may also
 read Glance's rbd pool, and beside that a twin backend (far) without a copy of anything.
 
-VTCLONE_TEST_PORT is the first of the ports (8200); VTCLONE_TEST_STATE keeps the lab, so that a second run finds it."""
+VTCLONE_TEST_PORT is the first of the ports (8200)."""
 
 import os
-import shutil
 import subprocess
-import tempfile
 
 import pytest
 
 import osworld
-from labkit import cluster, osconf, ostack, procs
+from labkit import osconf, ostack, procs
 
 PORT = int(os.environ.get("VTCLONE_TEST_PORT", "8200"))
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -41,24 +39,12 @@ def start_lab(state):
 
 @pytest.fixture(scope="session")
 def lab():
-    kept = os.environ.get("VTCLONE_TEST_STATE")
-    state = os.path.realpath(kept or os.path.join(tempfile.mkdtemp(prefix="vtclone-os-"), "lab"))
-    os.makedirs(state, exist_ok=True)
-    if not (kept and os.path.exists(os.path.join(state, ostack.FACTS)) and cluster.running(state + "/ceph")):
-        start_lab(state)
-    world = osworld.World(state)
-    world.lift_quotas()
-    world.volume_type("open", {"volume_backend_name": "pair", "rack": "a", "image_service:store_id": "open"})
-    world.volume_type("pair", {"volume_backend_name": "pair"})
-    try:
+    with osworld.running_lab(start_lab, "vtclone-os-") as state:
+        world = osworld.World(state)
+        world.lift_quotas()
+        world.volume_type("open", {"volume_backend_name": "pair", "rack": "a", "image_service:store_id": "open"})
+        world.volume_type("pair", {"volume_backend_name": "pair"})
         yield world
-    finally:
-        if not kept:
-            logs = os.environ.get("VTCLONE_TEST_KEEP_LOGS")
-            if logs:
-                shutil.copytree(os.path.join(state, "log"), logs, dirs_exist_ok=True)
-            ostack.stop(state, purge=True)
-            shutil.rmtree(os.path.dirname(state), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

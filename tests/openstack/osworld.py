@@ -5,21 +5,43 @@ import glob
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "lab"))
 
 from labkit import database  # noqa: E402,F401  for the tests
-from labkit import oscloud, ostack, procs, rest, story  # noqa: E402
+from labkit import cluster, oscloud, ostack, procs, rest, story  # noqa: E402
 from labkit.glue import FILTERS, write_dist_info  # noqa: E402,F401  for conftest
 
 MANAGER = "vtclone_cinder.manager.CloneVolumeManager"
 STOCK = "cinder.volume.manager.VolumeManager"
 POLL = 0.25     # an answer of Cinder costs a tenth of a second of processor
+
+
+@contextlib.contextmanager
+def running_lab(start, prefix):
+    """The state folder of a lab that start(folder) has made. It goes with the tests; VTCLONE_TEST_KEEP_LOGS is a folder for
+    its logs. With VTCLONE_TEST_STATE it is that folder and the lab stays, so that the next run finds it."""
+    kept = os.environ.get("VTCLONE_TEST_STATE")
+    state = os.path.realpath(kept or os.path.join(tempfile.mkdtemp(prefix=prefix), "lab"))
+    os.makedirs(state, exist_ok=True)
+    if not (kept and os.path.exists(os.path.join(state, ostack.FACTS)) and cluster.running(state + "/ceph")):
+        start(state)
+    try:
+        yield state
+    finally:
+        if not kept:
+            logs = os.environ.get("VTCLONE_TEST_KEEP_LOGS")
+            if logs:
+                shutil.copytree(os.path.join(state, "log"), logs, dirs_exist_ok=True)
+            ostack.stop(state, purge=True)
+            shutil.rmtree(os.path.dirname(state), ignore_errors=True)
 
 
 class World:

@@ -1,16 +1,14 @@
 """One lab with the seed's backends on emulated arrays: netapp (NFS, two FlexVols), ceph, powerstore; and one more store and
 type, netappsan: the same NetApp by iSCSI.
 
-VTCLONE_TEST_PORT is the first of the ports (8400); VTCLONE_TEST_STATE keeps the lab, so that a second run finds it."""
+VTCLONE_TEST_PORT is the first of the ports (8400)."""
 
 import os
-import shutil
-import tempfile
 
 import pytest
 
 import osworld
-from labkit import arrays, cluster, osconf, oscloud, ostack, procs, rawimage
+from labkit import arrays, osconf, oscloud, ostack, procs, rawimage
 
 PORT = int(os.environ.get("VTCLONE_TEST_PORT", "8400"))
 MIB = 16
@@ -67,23 +65,11 @@ class Seed(osworld.World):
 
 @pytest.fixture(scope="session")
 def seed():
-    kept = os.environ.get("VTCLONE_TEST_STATE")
-    state = os.path.realpath(kept or os.path.join(tempfile.mkdtemp(prefix="vtclone-seed-"), "lab"))
-    os.makedirs(state, exist_ok=True)
-    if not (kept and os.path.exists(os.path.join(state, ostack.FACTS)) and cluster.running(state + "/ceph")):
-        start_lab(state)
-    world = Seed(state)
-    world.lift_quotas()
-    world.volume_type("netappsan", {"volume_backend_name": "netappsan", "image_service:store_id": "netappsan"})
-    try:
+    with osworld.running_lab(start_lab, "vtclone-seed-") as state:
+        world = Seed(state)
+        world.lift_quotas()
+        world.volume_type("netappsan", {"volume_backend_name": "netappsan", "image_service:store_id": "netappsan"})
         yield world
-    finally:
-        if not kept:
-            logs = os.environ.get("VTCLONE_TEST_KEEP_LOGS")
-            if logs:
-                shutil.copytree(os.path.join(state, "log"), logs, dirs_exist_ok=True)
-            ostack.stop(state, purge=True)
-            shutil.rmtree(os.path.dirname(state), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
