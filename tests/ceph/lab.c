@@ -56,6 +56,13 @@ int64_t now_ms(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int slow_ms(int ms)
+{
+    const char *slowness = getenv("VTCLONE_TEST_SLOWNESS");
+
+    return slowness != NULL ? ms * (int)strtol(slowness, NULL, 10) : ms;
+}
+
 void sleep_ms(int ms)
 {
     const struct timespec pause = { ms / 1000, ms % 1000 * 1000000L };

@@ -106,6 +106,8 @@ vtclone_stats handle_stats(vtclone *handle);
 bool called_by_library(const void *caller);
 
 int64_t now_ms(void);
+/* So many milliseconds of a program that runs as fast as it is built to; of another one VTCLONE_TEST_SLOWNESS times as many. */
+int slow_ms(int ms);
 void sleep_ms(int ms);
 
 #endif

@@ -8,10 +8,13 @@ asan_rules := allocator_may_return_null=1:strict_string_checks=1:detect_stack_us
 asan_options := ASAN_OPTIONS=detect_leaks=1:$(asan_rules) \
 	UBSAN_OPTIONS=print_stacktrace=1
 
-# Python loads the library into a program that knows nothing of sanitizers, so the runtime comes first, by LD_PRELOAD. Of
-# leaks only programs are asked there (WRAPPER): the interpreter keeps what it has at its end.
-asan_python = LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so) PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:$(asan_rules) \
-	WRAPPER="env LD_PRELOAD= $(asan_options)" UBSAN_OPTIONS=print_stacktrace=1
+# Python loads the library into a program that knows nothing of sanitizers, so the runtime comes first, by LD_PRELOAD: of
+# Python alone, since make has an overflow of its own; and libstdc++ with it, or it would not find the function that throws.
+# Of leaks only programs are asked there (WRAPPER): the interpreter keeps what it has at its end.
+preloaded = $(shell $(CC) -print-file-name=libasan.so):$(shell $(CC) -print-file-name=libstdc++.so.6)
+asan_python = PYTHON="env LD_PRELOAD=$(preloaded) PYTHONMALLOC=malloc \
+	ASAN_OPTIONS=detect_leaks=0:$(asan_rules) UBSAN_OPTIONS=print_stacktrace=1 $(PYTHON)" \
+	WRAPPER="env LD_PRELOAD= $(asan_options)"
 
 # What a sanitizer is slower with has more time; nothing else changes.
 patient := LANES=1 TEST_TIMEOUT=1800
@@ -31,7 +34,7 @@ tsan: ## unit and Ceph tests under ThreadSanitizer
 
 valgrind: ## unit and Ceph tests under valgrind, which takes an hour
 	@lab/deps analysis
-	@WRAPPER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect" TEST_TIMEOUT=7200 tests/run-suites unit ceph
+	@VTCLONE_TEST_SLOWNESS=8 WRAPPER="valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect" TEST_TIMEOUT=7200 tests/run-suites unit ceph
 
 lint: ## cppcheck, clang-tidy, pyflakes, pycodestyle, lengths of sources
 	@lab/deps trust analysis
