@@ -2,8 +2,8 @@
  * copy.c - copy on demand: Glance copies an image into stores, once for all who ask.
  *
  * Callers of one cloud that want the same image meet in copy_join.c: one leads, the others share its result. Between
- * processes Glance's own import lock does the same: whoever comes second is told 409, waits and looks again. A copy is
- * only asked for where the image is neither in the store nor on its way there.
+ * processes Glance's own import lock does the same: whoever comes second is told 409 (by Glance 25 sometimes 500), waits
+ * and looks again. A copy is only asked for where the image is neither in the store nor on its way there.
  */
 #include "copy.h"
 
@@ -20,6 +20,7 @@
 #define LOOK_ARENA (32u * 1024 * 1024)
 #define SETTLE_LOOKS 4       /* after Glance took a copy: looks until its attributes can be believed */
 #define BUSY_LOOKS 12        /* looks at a locked image, where the caller does not want to wait */
+#define BROKEN_ANSWERS 3     /* HTTP 500 to our request: the last one is the error */
 #define PRESENT_LOOKS 6      /* "already there" from the import, but not in the image's list of stores */
 
 /* ---- what a look at the image shows ---- */
@@ -44,7 +45,7 @@ struct lead {
     bool accepted;          /* Glance took our request */
     bool seen_running;      /* since then */
     unsigned looks;         /* since then */
-    unsigned busy, present; /* answers of that kind */
+    unsigned busy, present, broken; /* answers of that kind */
     bool checked_names;
     char old_task[64];      /* of a copy that failed before ours */
 };
@@ -205,7 +206,7 @@ static int32_t note_old_task(struct lead *lead, struct view *view, vtclone_error
 
 static int32_t ask(struct lead *lead, struct view *view, vtclone_error *err)
 {
-    enum copy_answer answer;
+    enum copy_answer answer = COPY_REFUSED;
     int32_t rc = VTCLONE_OK;
 
     if (!lead->checked_names)
@@ -215,6 +216,10 @@ static int32_t ask(struct lead *lead, struct view *view, vtclone_error *err)
     if (rc == VTCLONE_OK)
         rc = glance_copy(&lead->cloud->glance, lead->call, lead->request->image_id, lead->missing, lead->missing_count,
                          &answer, err);
+    if (rc != VTCLONE_OK && answer == COPY_BROKE && ++lead->broken < BROKEN_ANSWERS) {
+        error_clear(err); /* whether somebody's import has begun all the same, the next look shows */
+        return VTCLONE_OK;
+    }
     if (rc != VTCLONE_OK)
         return rc;
     if (answer == COPY_ACCEPTED) {

@@ -273,6 +273,7 @@ int32_t glance_copy(struct glance *glance, const struct call *call, const char *
     char *body = NULL;
     size_t len;
 
+    *out = COPY_REFUSED;
     snprintf(path, sizeof(path), "/v2/images/%s/import", image_id);
     snprintf(what, sizeof(what), "ask Glance to copy image %s to %zu store%s (%.100s%s)", image_id, count,
              count == 1 ? "" : "s", stores[0], count == 1 ? "" : ", ...");
@@ -297,8 +298,8 @@ int32_t glance_copy(struct glance *glance, const struct call *call, const char *
     else if (response.status == 409)
         *out = COPY_BUSY;
     else
-        return service_refusal(&service, &request, &response, err);
-    return VTCLONE_OK;
+        *out = response.status == 500 ? COPY_BROKE : COPY_REFUSED;
+    return *out < COPY_BROKE ? VTCLONE_OK : service_refusal(&service, &request, &response, err);
 }
 
 /* "Copied 15 MiB", in any language: its one number. */

@@ -21,6 +21,8 @@ enum copy_answer {
     COPY_ACCEPTED,
     COPY_PRESENT, /* it is there already, or nothing was left to do */
     COPY_BUSY,    /* another import of the image holds Glance's lock */
+    COPY_BROKE,   /* an error: HTTP 500, which Glance 25 also answers where imports of one image begin at once */
+    COPY_REFUSED, /* any other error */
 };
 
 /* State of the newest task of a kind that an image has. */

@@ -102,6 +102,34 @@ def test_a_locked_image_is_waited_for_and_looked_at_again(server):
         assert cloud.copy("ceph")["started"] == 1
 
 
+def test_where_glance_breaks_over_imports_at_once_the_image_is_looked_at_again(server):
+    copying = Copying(server)
+
+    def broken(request):
+        copying.start(request)      # another process's, which came first
+        return Answer(500)
+    server.on("POST", IMPORT, broken)
+    with Cloud(server.url) as cloud:
+        assert cloud.copy("ceph")["complete"] == 1
+    assert len(server.seen("POST", IMPORT)) == 1
+
+
+def test_where_glance_breaks_before_an_import_it_is_asked_again(server):
+    copying = Copying(server)
+    server.on("POST", IMPORT, Answer(500), Answer(500), copying.start)
+    with Cloud(server.url) as cloud:
+        assert cloud.copy("ceph")["started"] == 1
+
+
+def test_a_glance_that_goes_on_breaking_is_the_error(server):
+    server.on("GET", PATH, Answer(json_body=image(["netapp"])))
+    server.on("POST", IMPORT, Answer(500))
+    with Cloud(server.url) as cloud, pytest.raises(CloudError) as caught:
+        cloud.copy("ceph")
+    assert caught.value.code == "GLANCE" and "ask Glance to copy" in caught.value.message and "HTTP 500" in caught.value.message
+    assert len(server.seen("POST", IMPORT)) == 3
+
+
 @pytest.mark.parametrize("tasks", [True, False])
 def test_a_failed_copy_says_which_store_and_why(server, tasks):
     Copying(server, fails=True, tasks=tasks)
