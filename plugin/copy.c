@@ -206,16 +206,16 @@ static int32_t note_old_task(struct lead *lead, struct view *view, vtclone_error
 
 static int32_t ask(struct lead *lead, struct view *view, vtclone_error *err)
 {
-    enum copy_answer answer = COPY_REFUSED;
+    enum copy_answer answer;
     int32_t rc = VTCLONE_OK;
 
     if (!lead->checked_names)
         rc = check_names(lead, view, err);
     if (rc == VTCLONE_OK)
         rc = note_old_task(lead, view, err);
-    if (rc == VTCLONE_OK)
-        rc = glance_copy(&lead->cloud->glance, lead->call, lead->request->image_id, lead->missing, lead->missing_count,
-                         &answer, err);
+    if (rc != VTCLONE_OK)
+        return rc;
+    rc = glance_copy(&lead->cloud->glance, lead->call, lead->request->image_id, lead->missing, lead->missing_count, &answer, err);
     if (rc != VTCLONE_OK && answer == COPY_BROKE && ++lead->broken < BROKEN_ANSWERS) {
         error_clear(err); /* whether somebody's import has begun all the same, the next look shows */
         return VTCLONE_OK;

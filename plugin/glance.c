@@ -297,8 +297,8 @@ int32_t glance_copy(struct glance *glance, const struct call *call, const char *
         *out = COPY_PRESENT;
     else if (response.status == 409)
         *out = COPY_BUSY;
-    else
-        *out = response.status == 500 ? COPY_BROKE : COPY_REFUSED;
+    else if (response.status == 500)
+        *out = COPY_BROKE;
     return *out < COPY_BROKE ? VTCLONE_OK : service_refusal(&service, &request, &response, err);
 }
 

@@ -49,7 +49,7 @@ int32_t glance_stores(struct glance *glance, const struct call *call, struct are
 /* The names of the stores, which every user may see. *out NULL: this Glance has one store only. */
 int32_t glance_store_names(struct glance *glance, const struct call *call, struct arena *arena,
                            const struct json **out, vtclone_error *err);
-/* Asks for copies of the image in those stores. */
+/* Asks for copies of the image in those stores. *out is set in any case; after an error it says of which kind. */
 int32_t glance_copy(struct glance *glance, const struct call *call, const char *image_id, const char *const *stores,
                     size_t count, enum copy_answer *out, vtclone_error *err);
 /* The newest import task that names the store. out->id NULL: there is none, or Glance does not tell. */

@@ -61,13 +61,13 @@ int32_t call_sleep(const struct call *call, uint32_t ms, const char *what, vtclo
     if (end.at_ns > call->deadline.at_ns)
         return error_set(err, VTCLONE_E_TIMEOUT, "%s: the deadline passed", what);
     for (;;) {
-        uint32_t left = deadline_left_ms(end);
         if (call_is_cancelled(call))
             return error_set(err, VTCLONE_E_CANCELLED, "%s: cancelled", what);
-        if (left == 0)
+        if (deadline_passed(end))
             return VTCLONE_OK;
+        int left = (int)deadline_left_ms(end) + 1; /* rounded up: a wait is never shorter than was asked for */
         /* A descriptor that is no good any more must not make this a busy loop: then only the time counts. */
-        int found = poll(&cancel, call->cancel_fd > 0 && (cancel.revents & POLLNVAL) == 0 ? 1 : 0, (int)left);
+        int found = poll(&cancel, call->cancel_fd > 0 && (cancel.revents & POLLNVAL) == 0 ? 1 : 0, left);
         if (found < 0 && errno != EINTR)
             return error_set_errno(err, VTCLONE_E_INTERNAL, errno, "%s: wait", what);
     }

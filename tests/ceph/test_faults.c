@@ -18,18 +18,6 @@ static struct lab lab;
 static vtclone_site *site;
 static vtclone_decision *decision;
 
-/* The OSD's time-out is the default, longer than the faults: within it librbd's operations wait and nothing is left. See
- * osd_timeout_ms in vtclone.h. */
-static vtclone_options quick(void)
-{
-    return (vtclone_options){
-        .size = sizeof(vtclone_options),
-        .connect_timeout_ms = (uint32_t)slow_ms(3000),
-        .mon_timeout_ms = (uint32_t)slow_ms(2000),
-        .clone_timeout_ms = (uint32_t)slow_ms(6000),
-    };
-}
-
 static int group_up(void **state)
 {
     (void)state;
@@ -128,8 +116,15 @@ static void check_whole_or_gone(struct storm *storm)
 
 static void run_fault(const char *prefix, const char *fault, int fault_ms, const char *mend)
 {
-    const vtclone_options options = quick();
-    struct storm storm = { .handle = handle_open(&options), .prefix = prefix };
+    /* The OSD's time-out is the default, longer than the faults: within it librbd's operations wait and nothing is left. See
+     * osd_timeout_ms in vtclone.h. */
+    const vtclone_options quick = {
+        .size = sizeof(quick),
+        .connect_timeout_ms = (uint32_t)slow_ms(3000),
+        .mon_timeout_ms = (uint32_t)slow_ms(2000),
+        .clone_timeout_ms = (uint32_t)slow_ms(6000),
+    };
+    struct storm storm = { .handle = handle_open(&quick), .prefix = prefix };
     pthread_t threads[THREADS];
 
     storm_start(&storm, threads);
@@ -143,7 +138,7 @@ static void run_fault(const char *prefix, const char *fault, int fault_ms, const
                   atomic_load(&storm.failed), (long long)atomic_load(&storm.slowest_ms));
     assert_true(atomic_load(&storm.made) > 0);
     assert_int_equal(atomic_load(&storm.odd), 0);
-    assert_true(atomic_load(&storm.slowest_ms) <= options.clone_timeout_ms + slow_ms(SLACK_MS));
+    assert_true(atomic_load(&storm.slowest_ms) <= quick.clone_timeout_ms + slow_ms(SLACK_MS));
     check_whole_or_gone(&storm);
     /* The handle works as before. */
     clone_ok(storm.handle, decision, "after-fault", 1, false);
