@@ -91,6 +91,10 @@ const char *url_of(const struct lab *lab, const char *pool, const char *id, cons
 void one_image_up(struct lab *lab, vtclone_site **site, vtclone_decision **decision);
 void one_image_down(vtclone_site *site, vtclone_decision *decision); /* and lab_close() */
 
+/* One try to make a volume of 1 GiB: its report is there where it succeeds, and freed. timeout_ms: 0 for the default; err may
+ * be NULL. From any thread. */
+int32_t clone_try(vtclone *handle, const vtclone_decision *decision, int32_t engine, const char *volume, uint32_t timeout_ms,
+                  vtclone_error *err);
 /* Clones, fails the test if that fails, and checks that the report says what is expected of it. */
 void clone_ok(vtclone *handle, const vtclone_decision *decision, const char *volume, int64_t size_gib, bool existed);
 /* Clones, fails the test unless it fails with that code and the message has the text. */

@@ -63,14 +63,11 @@ static int tear_down(void **state)
 
 static void fails_with(int32_t code, const char *text, uint32_t timeout_ms)
 {
-    const vtclone_clone_options options = { .size = sizeof(options), .engine = VTCLONE_ENGINE_LIBRBD, .timeout_ms = timeout_ms };
-    vtclone_decision *made = NULL;
     vtclone_error error = { 0 };
-    int32_t got = vtclone_clone(handle, decision, volume, 1, &options, &made, &error);
+    int32_t got = clone_try(handle, decision, VTCLONE_ENGINE_LIBRBD, volume, timeout_ms, &error);
 
     if (got != code || strstr(error.message, text) == NULL)
         fail_msg("%s instead of %s, '%s' in '%s'", vtclone_code_name(got), vtclone_code_name(code), text, error.message);
-    assert_null(made);
 }
 
 static void nothing_is_left(void)
@@ -420,13 +417,10 @@ static void without_a_thread_a_clone_fails_at_once(void **state)
 
 static void *wait_for_nothing(void *argument)
 {
-    const vtclone_clone_options options = { .size = sizeof(options), .engine = VTCLONE_ENGINE_LIBRBD,
-                                            .timeout_ms = (uint32_t)slow_ms(1500) };
-    vtclone_decision *made = NULL;
     char name[64];
 
     snprintf(name, sizeof(name), "late-%d", (int)(intptr_t)argument);
-    return (void *)(intptr_t)vtclone_clone(handle, decision, name, 1, &options, &made, NULL);
+    return (void *)(intptr_t)clone_try(handle, decision, VTCLONE_ENGINE_LIBRBD, name, (uint32_t)slow_ms(1500), NULL);
 }
 
 static void beyond_64_that_still_wait_a_clone_fails_at_once(void **state)

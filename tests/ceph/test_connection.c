@@ -141,9 +141,6 @@ static void an_idle_connection_is_closed_and_the_next_clone_makes_another(void *
 static void a_client_that_the_cluster_blocklisted_gets_a_new_connection(void **state)
 {
     vtclone *handle = handle_open(&(vtclone_options){ .size = sizeof(vtclone_options), .osd_timeout_ms = 3000 });
-    const vtclone_clone_options options = { .size = sizeof(options), .engine = VTCLONE_ENGINE_LIBRBD };
-    vtclone_decision *made = NULL;
-    vtclone_error error;
     char command[600];
 
     (void)state;
@@ -158,13 +155,12 @@ static void a_client_that_the_cluster_blocklisted_gets_a_new_connection(void **s
              lab.state, lab.conf, lab.state, lab.conf);
     assert_int_equal(system(command), 0);
     /* The first call may find out; it must not hang, and leaves nothing. */
-    if (vtclone_clone(handle, decision, "volume-2", 1, &options, &made, &error) != 0) {
+    if (clone_try(handle, decision, VTCLONE_ENGINE_LIBRBD, "volume-2", 0, NULL) != VTCLONE_OK) {
         assert_false(volume_leftover(&lab, "volumes", "volume-2"));
         clone_ok(handle, decision, "volume-2", 1, false);
     } else {
         fail_msg("the blocklisted client was served: the test blocklisted nobody");
     }
-    vtclone_decision_free(made);
     vtclone_free(handle);
 }
 

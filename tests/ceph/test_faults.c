@@ -47,11 +47,9 @@ struct storm {
 static void *storm_thread(void *argument)
 {
     struct storm *storm = argument;
-    const vtclone_clone_options options = { .size = sizeof(options), .engine = VTCLONE_ENGINE_LIBRBD };
 
     while (!atomic_load(&storm->stop)) {
         int number = atomic_fetch_add(&storm->next, 1);
-        vtclone_decision *made;
         vtclone_error error;
         char name[64];
         int64_t began = now_ms(), took, before;
@@ -59,8 +57,7 @@ static void *storm_thread(void *argument)
         if (number >= (int)sizeof(storm->ok))
             break;
         snprintf(name, sizeof(name), "%s-%d", storm->prefix, number);
-        if (vtclone_clone(storm->handle, decision, name, 1, &options, &made, &error) == 0) {
-            vtclone_decision_free(made);
+        if (clone_try(storm->handle, decision, VTCLONE_ENGINE_LIBRBD, name, 0, &error) == VTCLONE_OK) {
             storm->ok[number] = 1;
             atomic_fetch_add(&storm->made, 1);
         } else {

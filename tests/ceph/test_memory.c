@@ -19,17 +19,6 @@ static vtclone_site *site;
 static vtclone_decision *decision;
 static vtclone *warm; /* with a connection that has made volumes by both engines */
 
-static int32_t clone_by(vtclone *handle, int32_t engine, vtclone_error *err)
-{
-    const vtclone_clone_options options = { .size = sizeof(options), .engine = engine };
-    vtclone_decision *made = NULL;
-    int32_t code = vtclone_clone(handle, decision, VOLUME, 1, &options, &made, err);
-
-    assert_true((code == VTCLONE_OK) == (made != NULL));
-    vtclone_decision_free(made);
-    return code;
-}
-
 static int group_up(void **state)
 {
     (void)state;
@@ -81,7 +70,7 @@ static int32_t open_and_clone(int32_t engine, vtclone_error *err)
 
     assert_true((code == VTCLONE_OK) == (handle != NULL));
     if (code == VTCLONE_OK)
-        code = clone_by(handle, engine, err);
+        code = clone_try(handle, decision, engine, VOLUME, 0, err);
     vtclone_free(handle);
     return code;
 }
@@ -121,12 +110,12 @@ static int32_t certify(vtclone_error *err)
 
 static int32_t a_later_clone_by_librbd(vtclone_error *err)
 {
-    return clone_by(warm, VTCLONE_ENGINE_LIBRBD, err);
+    return clone_try(warm, decision, VTCLONE_ENGINE_LIBRBD, VOLUME, 0, err);
 }
 
 static int32_t a_later_direct_clone(vtclone_error *err)
 {
-    return clone_by(warm, VTCLONE_ENGINE_DIRECT, err);
+    return clone_try(warm, decision, VTCLONE_ENGINE_DIRECT, VOLUME, 0, err);
 }
 
 int __real_rados_aio_write_op_operate(rados_write_op_t op, rados_ioctx_t io, rados_completion_t done, const char *oid, time_t *mtime,
@@ -147,7 +136,7 @@ int __wrap_rados_aio_write_op_operate(rados_write_op_t op, rados_ioctx_t io, rad
 static int32_t a_direct_clone_that_cannot_be_undone(vtclone_error *err)
 {
     atomic_store(&without_id, true);
-    int32_t code = clone_by(warm, VTCLONE_ENGINE_DIRECT, err);
+    int32_t code = clone_try(warm, decision, VTCLONE_ENGINE_DIRECT, VOLUME, 0, err);
     atomic_store(&without_id, false);
     return code == VTCLONE_E_RADOS ? VTCLONE_OK : code; /* RADOS is what failed here, not memory */
 }

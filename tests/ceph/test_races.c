@@ -52,14 +52,11 @@ static void ceph(const char *format, ...)
         fail_msg("%s", command);
 }
 
-static int32_t clone_by(const vtclone_decision *decision, int32_t engine, const char *volume, vtclone_error *err)
+static int32_t clone_in_time(const vtclone_decision *decision, int32_t engine, const char *volume, vtclone_error *err)
 {
-    const vtclone_clone_options options = { .size = sizeof(options), .engine = engine };
-    vtclone_decision *made = NULL;
     int64_t began = now_ms();
-    int32_t code = vtclone_clone(handle, decision, volume, 1, &options, &made, err);
+    int32_t code = clone_try(handle, decision, engine, volume, 0, err);
 
-    vtclone_decision_free(made);
     if (now_ms() - began > TRY_MS)
         fail_msg("%s took %lld ms: %s", volume, (long long)(now_ms() - began), code != 0 ? err->message : "made");
     return code;
@@ -69,14 +66,14 @@ static void made(const vtclone_decision *decision, int32_t engine, const char *v
 {
     vtclone_error err = { 0 };
 
-    if (clone_by(decision, engine, volume, &err) != VTCLONE_OK)
+    if (clone_in_time(decision, engine, volume, &err) != VTCLONE_OK)
         fail_msg("engine %d: %s", engine, err.message);
 }
 
 static void refused(const vtclone_decision *decision, int32_t engine, int32_t code, const char *text)
 {
     vtclone_error err = { 0 };
-    int32_t got = clone_by(decision, engine, "volume-late", &err);
+    int32_t got = clone_in_time(decision, engine, "volume-late", &err);
 
     if (got != code || strstr(err.message, text) == NULL)
         fail_msg("engine %d: %s: %s", engine, vtclone_code_name(got), err.message);
@@ -153,7 +150,7 @@ static void a_pool_that_is_removed_after_the_decision_is_an_error_and_no_hang(vo
         volume_remove(&lab, pool, "volume-before");
         volume_remove(&lab, pool, "volume-too");
         ceph("osd pool delete %s %s --yes-i-really-really-mean-it >/dev/null 2>&1", pool, pool);
-        int32_t code = clone_by(decision, engines[i], "volume-late", &err);
+        int32_t code = clone_in_time(decision, engines[i], "volume-late", &err);
         if (code != VTCLONE_E_RADOS || strstr(err.message, pool) == NULL)
             fail_msg("engine %d: %s: %s", engines[i], vtclone_code_name(code), err.message);
         vtclone_decision_free(decision);

@@ -87,37 +87,29 @@ static void each_of_them_is_whole(void **state)
     volume_check_content(&lab, "volumes", "storm-499");
 }
 
-struct same_name {
-    int code;
-    bool existed;
-};
-
 static void *clone_same(void *argument)
 {
-    struct same_name *result = argument;
-    const vtclone_clone_options options = { .size = sizeof(options), .engine = VTCLONE_ENGINE_LIBRBD };
-    vtclone_decision *made = NULL;
+    int32_t *code = argument;
     vtclone_error error;
 
-    result->code = vtclone_clone(handle, decision, "same", 1, &options, &made, &error);
-    if (result->code != 0)
+    *code = clone_try(handle, decision, VTCLONE_ENGINE_LIBRBD, "same", 0, &error);
+    if (*code != VTCLONE_OK)
         print_error("%s\n", error.message);
-    vtclone_decision_free(made);
     return NULL;
 }
 
 static void calls_for_one_name_at_once_make_one_volume_and_all_succeed(void **state)
 {
-    struct same_name results[THREADS] = { 0 };
+    int32_t codes[THREADS];
     pthread_t threads[THREADS];
     size_t before = pool_count(&lab, "volumes");
 
     (void)state;
     for (int i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, clone_same, &results[i]), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, clone_same, &codes[i]), 0);
     for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
-        assert_int_equal(results[i].code, 0);
+        assert_int_equal(codes[i], VTCLONE_OK);
     }
     assert_int_equal(pool_count(&lab, "volumes"), before + 1);
 }

@@ -40,17 +40,6 @@ static int group_down(void **state)
     return 0;
 }
 
-static int32_t clone_by(int32_t engine, const char *name, uint32_t timeout_ms, vtclone_error *err)
-{
-    const vtclone_clone_options options = { .size = sizeof(options), .engine = engine, .timeout_ms = timeout_ms };
-    vtclone_decision *made = NULL;
-    int32_t code = vtclone_clone(handle, decision, name, 1, &options, &made, err);
-
-    assert_true((code == VTCLONE_OK) == (made != NULL));
-    vtclone_decision_free(made);
-    return code;
-}
-
 static int set_up(void **state)
 {
     static int number;
@@ -79,7 +68,7 @@ static void fails_with(const char *text)
 {
     vtclone_error error = { 0 };
 
-    assert_int_equal(clone_by(VTCLONE_ENGINE_DIRECT, volume, 0, &error), VTCLONE_E_RADOS);
+    assert_int_equal(clone_try(handle, decision, VTCLONE_ENGINE_DIRECT, volume, 0, &error), VTCLONE_E_RADOS);
     if (strstr(error.message, "create the volume's id object") == NULL || strstr(error.message, text) == NULL)
         fail_msg("'%s' in '%s'", text, error.message);
     assert_true(volume_leftover(&lab, "volumes", volume));
@@ -137,7 +126,7 @@ static void beyond_64_that_are_undone_later_it_stays_and_that_is_told(void **sta
     }
     assert_true(volume_leftover(&lab, "volumes", volume));
     volume_remove(&lab, "volumes", volume);
-    assert_int_equal(clone_by(VTCLONE_ENGINE_DIRECT, volume, 0, NULL), VTCLONE_OK);
+    assert_int_equal(clone_try(handle, decision, VTCLONE_ENGINE_DIRECT, volume, 0, NULL), VTCLONE_OK);
     volume_remove(&lab, "volumes", volume);
 }
 
@@ -172,7 +161,7 @@ static void a_scratch_clone_of_a_certification_is_undone_later_too(void **state)
 
 static void *clone_slowly(void *code)
 {
-    *(int32_t *)code = clone_by(VTCLONE_ENGINE_LIBRBD, volume, 0, NULL);
+    *(int32_t *)code = clone_try(handle, decision, VTCLONE_ENGINE_LIBRBD, volume, 0, NULL);
     return NULL;
 }
 
@@ -186,7 +175,7 @@ static void a_second_call_for_a_name_at_work_waits_to_its_deadline_and_says_why(
     acts[0] = (struct act){ "rbd_clone3", 0, 1, REAL, 3000, NULL };
     assert_int_equal(pthread_create(&first, NULL, clone_slowly, &code), 0);
     sleep_ms(500);
-    assert_int_equal(clone_by(VTCLONE_ENGINE_LIBRBD, volume, 1000, &error), VTCLONE_E_TIMEOUT);
+    assert_int_equal(clone_try(handle, decision, VTCLONE_ENGINE_LIBRBD, volume, 1000, &error), VTCLONE_E_TIMEOUT);
     assert_non_null(strstr(error.message, "an earlier call for this volume is still at work or cleaning up"));
     pthread_join(first, NULL);
     assert_int_equal(code, VTCLONE_OK);
