@@ -118,13 +118,14 @@ class ImageCloner:
                 return self._go_on(arguments, outcome)
             return outcome.into_metadata(update), True
         except exception.ImageUnacceptable as err:
-            if outcome.outcome != outcomes.REFUSED:
-                outcome.end(outcomes.REFUSED, "BAD_LOCATION", str(err))
+            outcome.refuse("BAD_LOCATION", str(err))
             raise
         except vtclone.BadInput as err:
             # The image cannot be judged, and unpaired = decline. Not for the RBD driver's clone_image either.
             self._warn_once("image %s cannot be judged: %s" % (image_meta.get("id"), err))
             outcome.end(outcomes.DECLINED, "BAD_LOCATION", str(err))
+            if self._conf.on_miss == "refuse":
+                self._refuse_miss(request, outcome)
             return self._go_on(arguments, outcome)
         except (sites.SiteError, vtclone.Error) as err:
             return self._without_us(arguments, outcome, err)
@@ -133,9 +134,19 @@ class ImageCloner:
 
     def check_pairing(self, context: Any, image_id: str, volume: Any, image_service: Any) -> None:
         """For the ways to a download that do not come by clone_image (encrypted volumes, re-imaging): ImageUnacceptable
-        where clone_image would have refused the image for its locations."""
+        where clone_image would have refused the image for its locations, with its outcome on record."""
         if self._conf.unpaired != "refuse":
             return
+        outcome = outcomes.Outcome(volume, image_id, self._metrics, False)
+        try:
+            self._check_pairing(context, image_id, volume, image_service, outcome)
+        except exception.ImageUnacceptable as err:
+            outcome.refuse("BAD_LOCATION", str(err))
+            outcome.record()
+            raise
+
+    def _check_pairing(self, context: Any, image_id: str, volume: Any, image_service: Any,
+                       outcome: outcomes.Outcome) -> None:
         request = _Request(context, volume, images.document(image_service.show(context, image_id)))
         try:
             request.locations = self._locations(image_service.get_location(context, image_id), request)
@@ -146,8 +157,7 @@ class ImageCloner:
         except (vtclone.Error, sites.SiteError) as err:
             self._warn_once("cannot check the locations of an image before its download: %s" % err)
         else:
-            if self._broken(request, decision):
-                self._refuse_unpaired(request, decision)
+            self._refuse_unpaired(request, decision, outcome)
 
     # ---- the steps ----
 
@@ -188,9 +198,7 @@ class ImageCloner:
                     request.locations = [entry for at, entry in enumerate(request.locations or []) if at != index]
         finally:
             request.locations = all_locations
-        if self._conf.unpaired == "refuse" and self._broken(request, decision):
-            outcome.end(outcomes.REFUSED, decision.reason)
-            self._refuse_unpaired(request, decision)
+        self._refuse_unpaired(request, decision, outcome)
         if failure is not None:
             outcome.end(outcomes.DECLINED, failure.reason, str(failure))
         else:
@@ -211,9 +219,7 @@ class ImageCloner:
         seen by its name, and stock Cinder goes on with those."""
         request.load_image_volumes()
         decision = self._resolve(request)
-        if self._conf.unpaired == "refuse" and self._broken(request, decision):
-            outcome.end(outcomes.REFUSED, decision.reason)
-            self._refuse_unpaired(request, decision)
+        self._refuse_unpaired(request, decision, outcome)
         raise sites.SiteError("the image stores are not known")
 
     def _decide(self, request: _Request) -> vtclone.Decision:
@@ -287,7 +293,10 @@ class ImageCloner:
             outcome.method, outcome.engine, outcome.store, outcome.location = "none", "none", None, None
             raise
         except Exception as err:
-            reason = "CINDER_ERROR" if decision.method == "cinder-clone" else "RADOS_ERROR"
+            if isinstance(err.__cause__, vtclone.VolumeExists):
+                reason = "VOLUME_EXISTS"
+            else:
+                reason = "CINDER_ERROR" if decision.method == "cinder-clone" else "RADOS_ERROR"
             outcome.end(outcomes.FAILED, reason, str(err))
             raise
         self._clean_consistency_group(request.volume)
@@ -389,17 +398,22 @@ class ImageCloner:
         message = "it cannot be cloned for volume type %s on %s: %s%s; %s" % (
             request.type_name, request.volume.host, outcome.reason,
             " (%s)" % outcome.detail if outcome.detail else "", advice)
-        outcome.end(outcomes.REFUSED, outcome.reason, outcome.detail)
+        outcome.refuse(outcome.reason, outcome.detail)
         raise exception.ImageUnacceptable(image_id=request.image["id"], reason=message)
 
-    def _refuse_unpaired(self, request: _Request, decision: vtclone.Decision) -> None:
-        for candidate in self._broken(request, decision):
+    def _refuse_unpaired(self, request: _Request, decision: vtclone.Decision, outcome: outcomes.Outcome) -> None:
+        """Where a candidate broke a pairing rule. The rule is the reason, whatever else keeps the image from being cloned."""
+        broken = self._broken(request, decision) if self._conf.unpaired == "refuse" else []
+        if not broken:
+            return
+        for candidate in broken:
             LOG.warning("vtclone: image %(image)s of project %(owner)s has location %(url)s, which is not its own copy "
                         "(%(reason)s: %(detail)s). Its owner may be after somebody else's data. Volume %(volume)s of "
                         "project %(project)s is refused.",
                         {"image": request.image["id"], "owner": request.image.get("owner"), "url": candidate["url"],
                          "reason": candidate["reason"], "detail": candidate["detail"], "volume": request.volume.id,
                          "project": request.volume.project_id})
+        outcome.refuse(broken[0]["reason"], broken[0]["detail"])
         raise exception.ImageUnacceptable(image_id=request.image["id"],
                                           reason="one of its locations is not its own copy")
 
@@ -424,9 +438,11 @@ class ImageCloner:
         return update, cloned
 
     def _without_us(self, arguments: Tuple[Any, ...], outcome: outcomes.Outcome, err: Exception) -> Result:
-        self._warn_once("cannot be used, stock Cinder goes on: %s" % err)
-        if self._conf.on_miss == "refuse":
-            outcome.end(outcomes.REFUSED, "CINDER_ERROR", str(err))
+        refuse = self._conf.on_miss == "refuse"
+        self._warn_once("cannot be used, %s: %s" % (
+            "volumes from images are refused" if refuse else "stock Cinder goes on", err))
+        if refuse:
+            outcome.refuse("CINDER_ERROR", str(err))
             raise exception.ImageUnacceptable(
                 image_id=arguments[3].get("id"), reason="it cannot be cloned: vtclone cannot be used here (%s)" % err)
         outcome.end(outcomes.UNAVAILABLE, "CINDER_ERROR", str(err))

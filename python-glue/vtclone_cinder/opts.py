@@ -13,7 +13,8 @@ volume_opts = [
                         ("copy", "Glance copies the image to the store beside the backend, then it is cloned; where "
                                  "that fails, Cinder downloads it"),
                         ("refuse", "the creation ends in error at once, without a try on another host")],
-               help="What happens to a volume whose image has no copy that can be cloned for its backend."),
+               help="What happens to a volume whose image has no copy that can be cloned for its backend. A volume of an "
+                    "encrypted type is never cloned: Cinder downloads it whatever is set here."),
     cfg.StrOpt("unpaired", default="refuse",
                choices=[("refuse", "the creation ends in error, with a warning that names image, owner and location"),
                         ("decline", "Cinder goes on and downloads what Glance serves")],

@@ -39,6 +39,11 @@ class Outcome:
     def end(self, outcome: str, reason: str, detail: Optional[str] = None) -> None:
         self.outcome, self.reason, self.detail = outcome, reason, detail
 
+    def refuse(self, reason: str, detail: Optional[str] = None) -> None:
+        """Ends it as refused; of several the first stays, which knows most."""
+        if self.outcome != REFUSED:
+            self.end(REFUSED, reason, detail)
+
     def record(self) -> None:
         seconds = time.monotonic() - self._started
         facts = {"outcome": self.outcome, "method": self.method, "engine": self.engine, "reason": self.reason,

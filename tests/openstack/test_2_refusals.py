@@ -56,11 +56,13 @@ def test_a_location_of_another_images_volume_is_refused(lab, secret, spoofed):
     lab.delete(volume)
 
 
-def test_a_container_format_that_is_not_cloned_does_not_open_the_way_to_a_download(lab, secret, spoofed):
-    image = spoofed(lab.locations(secret)["ceph"], container_format="ovf")
+@pytest.mark.parametrize("kind", [{"container_format": "ovf"}, {"disk_format": "qcow2"}])
+def test_a_format_that_is_not_cloned_neither_opens_the_way_to_a_download_nor_hides_the_reason(lab, secret, spoofed, kind):
+    image = spoofed(lab.locations(secret)["ceph"], **kind)
     with lab.nothing_is_made_or_downloaded():
         volume = lab.make("ceph", image, session=lab.demo, expect="error")
-    assert lab.outcome(volume)["outcome"] == "refused"
+    found = lab.outcome(volume)
+    assert (found["outcome"], found["reason"]) == ("refused", "NOT_PAIRED")
     lab.delete(volume)
 
 
@@ -72,6 +74,7 @@ def test_an_encrypted_volume_of_a_spoofed_image_gets_none_of_its_bytes(lab, secr
     left = "volume-" + volume
     if left in lab.rbd_images("volumes"):
         assert lab.content("images", secret, 1)[:4096] not in lab.content("volumes", left, 64)
+    assert lab.outcome(volume)["reason"] == "NOT_PAIRED"
     lab.delete(volume)
 
 
@@ -86,7 +89,8 @@ def test_a_volume_is_not_reimaged_from_a_spoofed_location(lab, everywhere, secre
     before, mark = lab.content("volumes", "volume-" + volume, 16), lab.mark()
     reimage(lab, volume, spoofed(lab.locations(secret)["ceph"]))
     assert lab.wait_for(volume, "error") and lab.content("volumes", "volume-" + volume, 16) == before
-    assert "is not its own copy" in lab.log_since(mark)
+    told = lab.log_since(mark)
+    assert "is not its own copy" in told and "outcome=refused method=none engine=none reason=NOT_PAIRED" in told
     lab.delete(volume)
 
 

@@ -143,3 +143,20 @@ def test_a_store_that_glance_no_longer_has_is_a_miss_with_its_name(lab):
     finally:
         lab.settle("glance-api")
     assert lab.outcome(lab.make("powerstore", image))["outcome"] == "cloned"
+
+
+def test_a_name_that_another_image_has_is_said_as_the_reason_and_that_image_is_left_alone(lab, everywhere):
+    """Two volumes come to one name where the operator's template makes no difference between them."""
+    other = lab.image(["ceph"], seed=7)
+    lab.settle("cinder-scheduler", "DEFAULT.scheduler_max_attempts=1")
+    lab.settle("cinder-volume", "DEFAULT.volume_manager=" + osworld.MANAGER, "DEFAULT.volume_name_template=taken%.0s")
+    try:
+        first, second = lab.make("ceph", everywhere), lab.make("ceph", other, expect="error")
+        found = lab.outcome(second)
+        assert (found["outcome"], found["reason"]) == ("failed", "VOLUME_EXISTS")
+        assert lab.content("volumes", "taken", 16) == lab.content("images", everywhere, 16)
+        lab.delete(second)
+        lab.delete(first)
+    finally:
+        lab.settle("cinder-scheduler")
+        lab.settle("cinder-volume", "DEFAULT.volume_manager=" + osworld.MANAGER)
