@@ -22,6 +22,8 @@ LOG = logging.getLogger(__name__)
 _RETRY_AFTER_FAILURE = 30.0
 _STORES_TIMEOUT = 5.0
 _LOCATION_API = "v2.17"
+# OSError: what requests raises for a CA bundle or a client certificate that is not there passes through keystoneauth.
+_UNREACHABLE = (ks_exceptions.ClientException, OSError)
 
 
 class GlanceUnavailable(Exception):
@@ -70,7 +72,7 @@ class GlanceService:
                 raise GlanceUnavailable("no service credentials: neither [vtclone] nor [service_user] has an auth_type")
             self._session = ks_loading.load_session_from_conf_options(self._conf, group, auth=auth)
             self._auth = auth
-        except ks_exceptions.ClientException as err:
+        except _UNREACHABLE as err:
             raise GlanceUnavailable("cannot load the service credentials: %s" % err) from err
 
     def _base(self) -> str:
@@ -97,7 +99,7 @@ class GlanceService:
             return self._session.request(self._base() + path, method, auth=self._auth, headers=headers,
                                          raise_exc=False, redirect=False, connect_retries=0,
                                          timeout=min(longest, timeout or longest), **kwargs)
-        except ks_exceptions.ClientException as err:
+        except _UNREACHABLE as err:
             raise GlanceUnavailable("%s %s: %s" % (method, path, err)) from err
 
     def _get_json(self, path: str, **kwargs: Any) -> Any:
@@ -114,7 +116,7 @@ class GlanceService:
         self._open()
         try:
             return self._session.get_project_id(self._auth)
-        except ks_exceptions.ClientException as err:
+        except _UNREACHABLE as err:
             raise GlanceUnavailable("cannot get a token: %s" % err) from err
 
     # ---- images ----

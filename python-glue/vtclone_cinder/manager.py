@@ -25,6 +25,7 @@ class CloneVolumeManager(manager.VolumeManager):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         opts.register(CONF)
+        opts.check_values(CONF, opts.volume_opts + opts.glance_opts)
         self.cloner = wrap_driver(self.driver, self.host, self.cluster)
 
     def init_host(self, *args: Any, **kwargs: Any) -> None:

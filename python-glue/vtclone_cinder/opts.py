@@ -98,3 +98,9 @@ def register(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(volume_opts + glance_opts + scheduler_opts, group=GROUP)
     ks_loading.register_session_conf_options(conf, GROUP)
     ks_loading.register_auth_conf_options(conf, GROUP)
+
+
+def check_values(conf: cfg.ConfigOpts, options: List[Any]) -> None:
+    """ValueError (oslo.config's, which names option and value) now for a value that would be one at the option's first use."""
+    for option in options:
+        conf[GROUP][option.dest]

@@ -43,7 +43,10 @@ class SiteFile:
 
 
 def _entries(content: Dict[str, Any], key: str) -> List[Dict[str, Any]]:
-    return [entry for entry in content.get(key) or [] if isinstance(entry, dict)]
+    found = content.get(key) or []
+    if not isinstance(found, list):
+        raise SiteError("site_file: %s: not a list" % key)
+    return [entry for entry in found if isinstance(entry, dict)]
 
 
 def merge(live: Dict[str, Any], content: Dict[str, Any]) -> Dict[str, Any]:
@@ -59,7 +62,10 @@ def merge(live: Dict[str, Any], content: Dict[str, Any]) -> Dict[str, Any]:
         specs = dict(live_type["extra_specs"])
         for entry in _entries(content, "volume_types"):
             if entry.get("name") == live_type["name"]:
-                specs.update(entry.get("extra_specs") or {})
+                more = entry.get("extra_specs") or {}
+                if not isinstance(more, dict):
+                    raise SiteError("site_file: volume_types: extra_specs of %s: not an object" % entry["name"])
+                specs.update(more)
         # The scheduler has chosen the backend: what the type says of backends was its business.
         specs.pop("volume_backend_name", None)
         types.append({"name": live_type["name"], "extra_specs": specs})

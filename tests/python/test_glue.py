@@ -21,6 +21,7 @@ from vtclone_cinder import images  # noqa: E402
 from vtclone_cinder import locality  # noqa: E402
 from vtclone_cinder import opts  # noqa: E402
 from vtclone_cinder import sites  # noqa: E402
+from vtclone_cinder.glance_service import GlanceService  # noqa: E402
 from vtclone_cinder.glance_service import GlanceUnavailable  # noqa: E402
 from vtclone_cinder.metrics import Metrics  # noqa: E402
 
@@ -93,6 +94,16 @@ def test_a_site_file_that_cannot_be_used_says_which(tmp_path, text):
         path.write_text(text)
     with pytest.raises(sites.SiteError, match="site.json"):
         sites.SiteFile(str(path)).read()
+
+
+@pytest.mark.parametrize("content, message", [
+    ({"stores": 5}, "stores: not a list"), ({"backends": True}, "backends: not a list"),
+    ({"volume_types": {"name": "t"}}, "volume_types: not a list"),
+    ({"volume_types": [{"name": "t", "extra_specs": "abc"}]}, "extra_specs of t: not an object")])
+def test_a_site_file_of_wrong_types_says_where(content, message):
+    live = {"stores": [], "backends": [{"host": "n@c#v"}], "volume_types": [{"name": "t", "extra_specs": {}}]}
+    with pytest.raises(sites.SiteError, match=message):
+        sites.merge(live, content)
 
 
 # ---- the backend ----
@@ -384,6 +395,30 @@ def test_a_folder_that_cannot_be_written_is_one_warning_and_no_failure(caplog):
         metrics.volume("cloned", "rbd-clone", "direct", "OK", 0.01)
         metrics._write()
     assert len([record for record in caplog.records if "cannot write the metrics" in record.getMessage()]) == 1
+
+
+@pytest.mark.parametrize("line", ["signed_images = denied", "owner_rule = none", "glance_timeout = soon", "stores_ttl = 0"])
+def test_a_value_that_an_option_cannot_have_is_told_at_the_start_and_not_by_the_first_volume(tmp_path, line):
+    path = tmp_path / "cinder.conf"
+    path.write_text("[vtclone]\n%s\n" % line)
+    conf = cfg.ConfigOpts()
+    conf(["--config-file", str(path)])
+    opts.register(conf)
+    with pytest.raises(ValueError, match=line.partition(" ")[0]):
+        opts.check_values(conf, opts.volume_opts + opts.glance_opts)
+
+
+def test_a_ca_bundle_that_is_not_there_is_a_glance_that_cannot_be_asked(tmp_path):
+    path = tmp_path / "cinder.conf"
+    path.write_text("[vtclone]\nauth_type = password\nauth_url = https://127.0.0.1:1/v3\nusername = cinder\npassword = p\n"
+                    "project_name = service\nuser_domain_id = default\nproject_domain_id = default\n"
+                    "cafile = %s\n" % (tmp_path / "ca.pem"))
+    conf = cfg.ConfigOpts()
+    conf(["--config-file", str(path)])
+    service = GlanceService(conf)
+    for ask in (lambda: service.image(IMAGE), service.project_id):
+        with pytest.raises(GlanceUnavailable, match="CA certificate bundle"):
+            ask()
 
 
 def test_every_option_has_a_help_text_and_the_sample_is_that_of_the_code(tmp_path):
