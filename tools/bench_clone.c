@@ -294,7 +294,7 @@ int bench_clone(int argc, char **argv)
     struct cli_text text = { 0 };
     vtclone_site *site = NULL;
     vtclone_error err = { 0 };
-    int status = cli_parse(&command, argc, argv, &bench, &bench.json);
+    int status = cli_parse(&command, argc, argv, &bench);
 
     if (status >= 0)
         return status;

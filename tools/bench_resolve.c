@@ -115,7 +115,7 @@ int bench_resolve(int argc, char **argv)
     struct bench bench = { .count = 0 };
     vtclone_error err = { 0 };
     int32_t code = VTCLONE_OK;
-    int status = cli_parse(&command, argc, argv, &bench, &bench.request.json);
+    int status = cli_parse(&command, argc, argv, &bench);
 
     if (status >= 0)
         return status;

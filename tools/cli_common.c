@@ -101,23 +101,58 @@ int32_t cli_engine(const char *text, int32_t *engine, vtclone_error *err)
     return cli_fail(err, "--engine: %s is none of auto, librbd, direct", text);
 }
 
-int cli_parse(const struct cli_command *command, int argc, char **argv, void *context, const bool *json)
+/* Whether the last --format says json, wherever it stands: what is wrong with an option before it is told in JSON, too. */
+static bool wants_json(const struct cli_command *command, int argc, char **argv)
+{
+    bool json = false;
+    int option;
+
+    while ((option = getopt_long(argc, argv, ":h", command->options, NULL)) != -1)
+        if (option == CLI_OPT_FORMAT)
+            json = strcmp(optarg, "json") == 0;
+    optind = 0; /* the next getopt_long() begins anew */
+    return json;
+}
+
+/* What getopt_long() found wrong, with the option as it was written but without its value. */
+static int32_t bad_option(const struct cli_command *command, int found, char **argv, vtclone_error *err)
+{
+    const char *written = argv[optind - 1], *what = "unrecognized option", *problem = "";
+    bool is_letter = optopt != 0 && optopt != 'h' && optopt < CLI_OPT_SITE;
+    int alike = 0;
+
+    if (is_letter && (written[0] != '-' || written[1] != (char)optopt || written[2] != '\0')) {
+        written = argv[optind]; /* more letters follow, so getopt_long() is not past the word */
+    } else if (!is_letter && (found == ':' || optopt != 0)) {
+        what = "option";
+        problem = found == ':' ? " needs a value" : " takes no value";
+    } else if (!is_letter) {
+        for (const struct option *option = command->options; option->name != NULL; option++)
+            alike += strncmp(option->name, written + 2, strcspn(written + 2, "=")) == 0;
+        what = alike > 1 ? "ambiguous option" : what;
+    }
+    return cli_fail(err, "%s %.*s%s (--help lists the options)", what, (int)strcspn(written, "="), written, problem);
+}
+
+int cli_parse(const struct cli_command *command, int argc, char **argv, void *context)
 {
     vtclone_error err = { 0 };
     int option;
 
-    while ((option = getopt_long(argc, argv, "h", command->options, NULL)) != -1) {
+    opterr = 0;
+    bool json = wants_json(command, argc, argv);
+    while ((option = getopt_long(argc, argv, ":h", command->options, NULL)) != -1) {
         if (option == 'h')
             return fputs(command->usage, stdout), CLI_OK;
-        if (option == '?') /* getopt_long() has said what is wrong */
-            return fputs(command->usage, stderr), CLI_USAGE;
-        if (command->take(context, option, optarg, &err) != VTCLONE_OK)
-            return cli_report_error(command->name, &err, *json);
+        int32_t code = option == '?' || option == ':' ? bad_option(command, option, argv, &err)
+                                                      : command->take(context, option, optarg, &err);
+        if (code != VTCLONE_OK)
+            return cli_report_error(command->name, &err, json);
     }
     if (optind == argc)
         return -1;
     cli_fail(&err, "unexpected argument %s", argv[optind]);
-    return cli_report_error(command->name, &err, *json);
+    return cli_report_error(command->name, &err, json);
 }
 
 /* One of two words. */

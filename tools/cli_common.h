@@ -44,8 +44,8 @@ struct cli_command {
 };
 
 /* Reads the arguments. Returns -1 to go on, or the exit status to end with: help was asked for, or an option is wrong, which
- * is reported; *json is then looked at, which take() sets. */
-int cli_parse(const struct cli_command *command, int argc, char **argv, void *context, const bool *json);
+ * is reported, as JSON too where --format json (CLI_OPT_FORMAT) is among the arguments. */
+int cli_parse(const struct cli_command *command, int argc, char **argv, void *context);
 
 /* "auto", "librbd" or "direct", by enum vtclone_engine; and the number of such a name. */
 extern const char *const cli_engine_names[3];

@@ -189,7 +189,7 @@ int cmd_clone(int argc, char **argv)
     };
     static const struct cli_command command = { "vtclone clone", usage, options, take };
     struct clone_command wanted = { .options = { .size = sizeof(wanted.options) } };
-    int status = cli_parse(&command, argc, argv, &wanted, &wanted.request.json);
+    int status = cli_parse(&command, argc, argv, &wanted);
 
     return status >= 0 ? status : run(&wanted);
 }

@@ -158,7 +158,7 @@ int cmd_copy(int argc, char **argv)
     };
     static const struct cli_command command = { "vtclone copy", usage, options, take };
     struct copy_command wanted = { 0 };
-    int status = cli_parse(&command, argc, argv, &wanted, &wanted.json);
+    int status = cli_parse(&command, argc, argv, &wanted);
 
     return status >= 0 ? status : run(&wanted);
 }

@@ -230,7 +230,7 @@ int cmd_doctor(int argc, char **argv)
     };
     static const struct cli_command command = { "vtclone doctor", usage, options, take };
     struct doctor_command wanted = { 0 };
-    int status = cli_parse(&command, argc, argv, &wanted, &wanted.json);
+    int status = cli_parse(&command, argc, argv, &wanted);
 
     return status >= 0 ? status : run(&wanted);
 }

@@ -25,7 +25,7 @@ int cmd_resolve(int argc, char **argv)
     struct cli_request request = { 0 };
     vtclone_error err = { 0 };
     vtclone_decision *decision = NULL;
-    int status = cli_parse(&command, argc, argv, &request, &request.json);
+    int status = cli_parse(&command, argc, argv, &request);
 
     if (status >= 0)
         return status;

@@ -146,7 +146,7 @@ int cmd_stores(int argc, char **argv)
     struct stores_command wanted = { 0 };
     vtclone_error err = { 0 };
     vtclone_cloud *cloud = NULL;
-    int status = cli_parse(&command, argc, argv, &wanted, &wanted.json);
+    int status = cli_parse(&command, argc, argv, &wanted);
 
     if (status >= 0)
         return status;

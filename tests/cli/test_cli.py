@@ -115,6 +115,40 @@ def test_a_wrong_call_is_told_on_standard_error_with_status_2(args, message):
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("args, message", [
+    (["--size", "x"], "--size: x is not a whole number within"),
+    (["--bogus"], "unrecognized option --bogus"),
+    (["--bogus=s3cr3t", "x"], "unrecognized option --bogus"),
+    (["-format"], "unrecognized option -format"),
+    (["-x"], "unrecognized option -x"),
+    (["--image-"], "ambiguous option --image-"),
+    (["--help=me"], "option --help takes no value"),
+    (["extra"], "unexpected argument extra"),
+])
+@pytest.mark.parametrize("program, command", [("vtclone", "resolve"), ("vtclone-bench", "resolve"), ("vtclone", "clone")])
+def test_a_wrong_option_is_told_in_json_too_wherever_format_stands(program, command, args, message):
+    for order in ([*args, "--format", "json"], ["--format=json", *args], ["--format", "table", *args, "--format", "json"]):
+        done = subprocess.run([os.path.join(os.path.dirname(VTCLONE), program), command, *order], capture_output=True,
+                              text=True, timeout=60)
+        error = json.loads(done.stdout)["error"]
+        assert (done.returncode, error["code"]) == (2, "VTCLONE_E_INVALID")
+        assert error["message"].startswith(message)
+        assert done.stderr == f"{program} {command}: {error['message']}\n"
+        assert "s3cr3t" not in done.stderr
+
+
+def test_an_option_without_its_value_is_told_in_json_too():
+    done = run("resolve", "--format", "json", "--volume-type")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert json.loads(done.stdout)["error"]["message"].startswith("option --volume-type needs a value")
+
+
+def test_a_value_that_reads_like_an_option_asks_for_no_json():
+    done = run("resolve", "--volume-type", "--format=json", "--bogus")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "vtclone resolve: unrecognized option --bogus (--help lists the options)\n"
+
+
 @pytest.mark.parametrize("site, img, message", [
     ("{", None, "site: not valid JSON at byte 1"),
     ('{"stores": [{"id": 1}]}', None, "site: stores[0].id: expected a string, found a number"),
