@@ -70,8 +70,8 @@ $(BUILD)/libvtclone.so.1: $(lib_objects) plugin/libvtclone.map
 	@ln -sf libvtclone.so.1 $(BUILD)/libvtclone.so
 
 # The programs use the library through its public header only.
-# doctor reads JSON and configuration with the library's own bounded reader, linked in, and asks clusters by librados.
-doctor_objects := $(patsubst %,$(BUILD)/plugin/%.o,json_read json_text json_write arena yajl_arena strbuf error)
+# doctor reads JSON, configuration and images with the library's own bounded readers, linked in, and asks clusters by librados.
+doctor_objects := $(patsubst %,$(BUILD)/plugin/%.o,image json_read json_text json_write arena yajl_arena strbuf error)
 $(BUILD)/vtclone: $(BUILD)/tools/vtclone.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/cmd_*.c tools/cli_*.c tools/doctor_*.c)) \
 		$(doctor_objects) $(BUILD)/libvtclone.so.1
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lrados -lyajl $(RUNPATH)

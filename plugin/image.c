@@ -37,6 +37,24 @@ static bool has_any(const struct json *root, const char *const *keys)
     return false;
 }
 
+bool image_is_encrypted(const struct json *root)
+{
+    /* Source: cinder.volume.flows.manager.create_volume (key id), Glance's image encryption specification. */
+    static const char *const encryption[] = { "cinder_encryption_key_id", "os_encrypt_key_id", "os_encrypt_format",
+                                              NULL };
+
+    return has_any(root, encryption);
+}
+
+bool image_is_signed(const struct json *root)
+{
+    /* Source: cursive.signature_utils, the four properties of a signed image. */
+    static const char *const signature[] = { "img_signature", "img_signature_hash_method", "img_signature_key_type",
+                                             "img_signature_certificate_uuid", NULL };
+
+    return has_any(root, signature);
+}
+
 static int32_t read_url(const struct json *holder, const char *key, struct image_location *out, vtclone_error *err)
 {
     const struct json *url = json_get(holder, key);
@@ -136,12 +154,6 @@ static int32_t read_sizes(const struct json *root, struct image *out, vtclone_er
 
 int32_t image_parse(struct arena *arena, const char *json, size_t len, struct image *out, vtclone_error *err)
 {
-    /* Source: cinder.volume.flows.manager.create_volume (key id), Glance's image encryption specification. */
-    static const char *const encryption[] = { "cinder_encryption_key_id", "os_encrypt_key_id", "os_encrypt_format",
-                                              NULL };
-    /* Source: cursive.signature_utils, the four properties of a signed image. */
-    static const char *const signature[] = { "img_signature", "img_signature_hash_method", "img_signature_key_type",
-                                             "img_signature_certificate_uuid", NULL };
     struct json *root;
     struct image image = { .size = -1, .virtual_size = -1 };
     int32_t code = json_parse(arena, WHAT, json, len, &root, err);
@@ -156,8 +168,8 @@ int32_t image_parse(struct arena *arena, const char *json, size_t len, struct im
         code = read_locations(arena, root, &image, err);
     if (code != VTCLONE_OK)
         return code;
-    image.encrypted = has_any(root, encryption);
-    image.is_signed = has_any(root, signature);
+    image.encrypted = image_is_encrypted(root);
+    image.is_signed = image_is_signed(root);
     *out = image;
     return VTCLONE_OK;
 }

@@ -38,6 +38,10 @@ struct image {
 /* Strings belong to arena, which must outlive *out. */
 int32_t image_parse(struct arena *arena, const char *json, size_t len, struct image *out, vtclone_error *err);
 
+/* Whether Glance's JSON of one image has a property that says so; doctor asks too, of whole lists of images. */
+bool image_is_encrypted(const struct json *root);
+bool image_is_signed(const struct json *root);
+
 /* Whether a comma list ("netapp, ceph") has this very member; list may be NULL. */
 bool comma_list_has(const char *list, const char *member);
 

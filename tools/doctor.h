@@ -112,12 +112,13 @@ struct facts {
     struct type_fact *types;
     size_t store_count, backend_count, type_count;
     bool has_site;      /* from a site document: types are known */
+    bool allow_signed;  /* [vtclone] signed_images = allow */
     vtclone_site *site; /* that document as the library has it; freed by who made the facts */
 };
 
 /* From a site document, after vtclone_site_parse() found it good. */
 int32_t facts_from_site(struct report *report, const char *text, size_t len, struct facts *facts, vtclone_error *err);
-/* What the configuration files say, for lists that the facts do not have yet. Either file may be NULL. */
+/* What the configuration files say, lists only where the facts have none yet. Either file may be NULL. */
 void facts_from_files(struct report *report, const struct ini *cinder, const struct ini *glance, struct facts *facts);
 
 bool same_text(const char *one, const char *other);

@@ -179,6 +179,7 @@ static void read_stores(struct report *report, const struct ini *glance, struct 
 
 void facts_from_files(struct report *report, const struct ini *cinder, const struct ini *glance, struct facts *facts)
 {
+    facts->allow_signed = cinder != NULL && same_text(ini_get(cinder, "vtclone", "signed_images"), "allow");
     if (cinder != NULL && facts->backend_count == 0)
         read_backends(report, cinder, facts);
     if (glance != NULL && facts->store_count == 0)

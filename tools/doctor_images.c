@@ -4,6 +4,7 @@
  */
 #include "doctor.h"
 #include "error.h"
+#include "image.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,8 @@ static const char *image_of_volume(const struct json *volume)
 
 /* ---- images that can never be cloned ---- */
 
-static const char *never_clonable(struct report *report, const struct json *image, const char **change)
+static const char *never_clonable(struct report *report, const struct facts *facts, const struct json *image,
+                                  const char **change)
 {
     const char *disk = text_of(image, "disk_format"), *container = text_of(image, "container_format");
 
@@ -47,7 +49,11 @@ static const char *never_clonable(struct report *report, const struct json *imag
         *change = "upload it with container format bare";
         return TEXT("its container format is %.40s", container == NULL ? "none" : container);
     }
-    if (text_of(image, "img_signature") != NULL) {
+    if (image_is_encrypted(image)) {
+        *change = "nothing: a volume of an encrypted image needs a key of its own";
+        return "it is encrypted, and a clone gets no key";
+    }
+    if (image_is_signed(image) && !facts->allow_signed) {
         *change = "set [vtclone] signed_images = allow if the stores are trusted";
         return "it is signed, and a clone is not verified";
     }
@@ -149,7 +155,7 @@ static void check_image(struct report *report, const struct facts *facts, const 
     if (id == NULL || !same_text(text_of(image, "status"), "active"))
         return;
     const char *label = name == NULL ? TEXT("image %.40s", id) : TEXT("image %.40s (%.100s)", id, name);
-    const char *why = never_clonable(report, image, &change);
+    const char *why = never_clonable(report, facts, image, &change);
     size_t made = volumes_of(volumes, id);
     if (why == NULL)
         check_copies(report, facts, image, label);

@@ -312,6 +312,30 @@ def test_images_that_can_never_be_cloned_count_their_volumes(well):
     assert signed["severity"] == "note" and "signed_images" in signed["change"]
 
 
+def images_report(well, **properties):
+    (well.folder / "images.json").write_text(json.dumps([dict(IMAGES[1], **properties)]))
+    return well.doctor("--no-ceph", "--images", str(well.folder / "images.json"))
+
+
+@pytest.mark.parametrize("properties", [
+    {"img_signature_certificate_uuid": "abc"}, {"img_signature_hash_method": "SHA-256"},
+    {"img_signature_key_type": "RSA-PSS"}, {"properties": {"img_signature": "abc"}}])
+def test_a_signed_image_is_looked_at_like_any_other_where_signed_images_are_allowed(well, properties):
+    found = finding(images_report(well, **properties), "IMAGE_NOT_CLONABLE")
+    assert "it is signed" in found["message"] and "signed_images = allow" in found["change"]
+    well.cinder["vtclone"] = {"signed_images": "allow"}
+    report = images_report(well, **properties)
+    assert {one["code"] for one in report["findings"]} == {"SIGNED_IMAGES_ALLOWED", "IMAGE_NOT_IN_STORE"}
+
+
+@pytest.mark.parametrize("properties", [
+    {"cinder_encryption_key_id": "abc"}, {"os_encrypt_key_id": "abc"}, {"properties": {"os_encrypt_format": "LUKS"}}])
+def test_an_encrypted_image_is_never_cloned_even_if_it_is_signed(well, properties):
+    well.cinder["vtclone"] = {"signed_images": "allow"}
+    found = finding(images_report(well, img_signature="abc", **properties), "IMAGE_NOT_CLONABLE")
+    assert "it is encrypted" in found["message"] and found["severity"] == "note"
+
+
 # ---- what people and scripts see ----
 
 def test_the_table_shows_code_message_and_change(well):
