@@ -136,19 +136,26 @@ static void check_backends(struct report *report, const struct ini *cinder)
 
 static void check_choices(struct report *report, const struct ini *cinder)
 {
+    /* The volume manager reads its options when it starts, the scheduler's filter reads its own for each volume. */
+    static const char volume[] = "cinder-volume does not start";
+    static const char scheduler[] = "cinder-scheduler starts, but " FILTER " fails, and every volume that is scheduled "
+                                    "with it ends in error";
     static const struct {
-        const char *key, *choices;
+        const char *key, *choices, *effect;
     } options[] = {
-        { "on_miss", "download, copy, refuse" },   { "engine", "auto, librbd, direct" },
-        { "signed_images", "deny, allow" },        { "owner_rule", "cinder, paired" },
-        { "unpaired", "refuse, decline" },         { "locality_filter", "prefer, require, off" },
+        { "on_miss", "download, copy, refuse", volume },
+        { "engine", "auto, librbd, direct", volume },
+        { "signed_images", "deny, allow", volume },
+        { "owner_rule", "cinder, paired", volume },
+        { "unpaired", "refuse, decline", volume },
+        { "locality_filter", "prefer, require, off", scheduler },
     };
 
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
         const char *value = ini_get(cinder, "vtclone", options[i].key);
         if (value != NULL && !list_has(options[i].choices, value))
             report_add(report, DOCTOR_ERROR, "OPTION_BAD_VALUE", TEXT("[vtclone] %s", options[i].key),
-                       TEXT("%.100s is no value of it: cinder-volume does not start", value),
+                       TEXT("%.100s is no value of it: %s", value, options[i].effect),
                        TEXT("set it to one of %s", options[i].choices));
     }
     if (same_text(ini_get(cinder, "vtclone", "unpaired"), "decline"))

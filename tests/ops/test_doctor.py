@@ -7,6 +7,7 @@ import os
 import subprocess
 
 import pytest
+from oslo_config import cfg
 
 from vtclone_cinder import opts
 
@@ -225,6 +226,19 @@ def test_doctor_knows_every_option_and_choice_that_the_code_registers(well):
     choices = {option.dest: "set it to one of " + ", ".join(option.type.choices) for option in options
                if getattr(option.type, "choices", None)}
     assert named == choices
+
+
+def test_a_wrong_choice_says_which_service_it_breaks_and_when(well):
+    well.cinder["vtclone"] = {"engine": "warp", "locality_filter": "strict"}
+    report = well.doctor("--no-ceph")
+    assert "cinder-volume does not start" in finding(report, "OPTION_BAD_VALUE", "[vtclone] engine")["message"]
+    message = finding(report, "OPTION_BAD_VALUE", "[vtclone] locality_filter")["message"]
+    assert "cinder-scheduler starts, but ImageLocalityFilter fails" in message and "cinder-volume" not in message
+    conf = cfg.ConfigOpts()
+    conf(["--config-file", str(well.folder / "cinder.conf")])
+    opts.register(conf)
+    with pytest.raises(cfg.ConfigFileValueError):
+        conf.vtclone.locality_filter
 
 
 @pytest.mark.parametrize("own, words", [("4", "its object size, not the backend's"), ("16", "the direct engine leaves")])
