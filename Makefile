@@ -121,7 +121,7 @@ demo: ## the main job on real services; ARRAYS=emulated: netapp and powerstore b
 	@$(if $(filter emulated,$(ARRAYS)),lab/demo-arrays,lab/demo-openstack)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile packaging/packaging.mk tests/tests.mk tests/*/*.mk | sort | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(filter %Makefile %.mk,$(MAKEFILE_LIST)) | sort | expand -t 14
 
 clean: ## removes build/
 	rm -rf build

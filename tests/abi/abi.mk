@@ -10,7 +10,7 @@ abi: check-abi ## exports, header, dlopen, and abidiff against the releases' dum
 abi-library:
 	@$(MAKE) --no-print-directory BUILD=build/abi CFLAGS='-O0 -g' build/abi/libvtclone.so.1
 
-check-abi: $(BUILD)/libvtclone.so.1 abi-library
+check-abi: $(BUILD)/libvtclone.so.1 abi-library ## the suite that abi runs
 	@lab/deps trust
 	$(Q)VTCLONE_BUILD=$(CURDIR)/$(BUILD) CC="$(CC)" $(pytest) tests/abi $(PYTEST_ARGS)
 

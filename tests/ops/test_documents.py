@@ -121,6 +121,17 @@ def test_all_versions_are_the_headers():
     assert "## %s" % version in (ROOT / "CHANGELOG.md").read_text()
 
 
+def test_make_help_lists_every_target_of_the_contract_and_every_suite():
+    shown = subprocess.run(["make", "--no-print-directory", "-C", str(ROOT), "help"], capture_output=True, text=True,
+                           check=True).stdout
+    listed = {line.split()[0] for line in shown.splitlines()}
+    suites = {suite for fragment in (ROOT / "tests").glob("*/*.mk")
+              for names in re.findall(r"^SUITES \+= (.*)$", fragment.read_text(), re.M) for suite in names.split()}
+    assert "ops" in suites
+    wanted = {"all", "bench", "demo", "test", "asan", "tsan", "valgrind", "fuzz", "abi", "lint", "install", "help"}
+    assert sorted((wanted | {"check-" + suite for suite in suites}) - listed) == []
+
+
 # ---- completion ----
 
 def completions(words):

@@ -40,7 +40,7 @@ lint: ## cppcheck, clang-tidy, pyflakes, pycodestyle, lengths of sources
 	@lab/deps trust analysis
 	@TIDY=1 tests/trust/lint
 
-check-lint: # without clang-tidy, which takes a minute of two processors
+check-lint: ## lint without clang-tidy, which takes a minute of two processors
 	@lab/deps trust
 	@tests/trust/lint
 
