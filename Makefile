@@ -69,8 +69,8 @@ $(BUILD)/libvtclone.so.1: $(lib_objects) plugin/libvtclone.map
 		$(ALL_LDFLAGS) -o $@ $(lib_objects) $(LIBS)
 	@ln -sf libvtclone.so.1 $(BUILD)/libvtclone.so
 
-# The programs use the library through its public header only.
-# doctor reads JSON, configuration and images with the library's own bounded readers, linked in, and asks clusters by librados.
+# The programs use the library through its public header, but for what is linked in: doctor reads JSON, configuration and images
+# with the library's own bounded readers (and asks clusters by librados), and `clone --count` writes JSON with its writer.
 doctor_objects := $(patsubst %,$(BUILD)/plugin/%.o,image json_read json_text json_write arena yajl_arena strbuf error)
 $(BUILD)/vtclone: $(BUILD)/tools/vtclone.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/cmd_*.c tools/cli_*.c tools/doctor_*.c)) \
 		$(doctor_objects) $(BUILD)/libvtclone.so.1

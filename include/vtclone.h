@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-/* The version lives here and nowhere else: Makefile, pkg-config file and packages read it from these lines. */
+/* The version: Makefile and pkg-config file read it from these lines. docs/release.md lists what repeats it, and tests compare. */
 #define VTCLONE_VERSION_MAJOR 1
 #define VTCLONE_VERSION_MINOR 0
 #define VTCLONE_VERSION_PATCH 0

@@ -44,6 +44,6 @@ check-lint: ## lint without clang-tidy, which takes a minute of two processors
 	@lab/deps trust
 	@tests/trust/lint
 
-coverage: ## line and branch coverage of plugin/ by every suite: build/cov/coverage.html
+coverage: ## line and branch coverage of plugin/ by the suites that reach it: build/cov/coverage.html
 	@lab/deps analysis
 	@tests/trust/coverage
