@@ -388,6 +388,7 @@ static void librbd_run(struct job *base)
         forget_parent(job);
         job->code = 0;
         job->outcome = (struct clone_outcome){ 0 };
+        job->own_id[0] = '\0'; /* that image is gone; the next one has another id */
         make(job, parent_pool, job->target);
     }
     if (job->code != 0)

@@ -220,6 +220,18 @@ static void a_clone_that_could_not_be_undone_is_not_tried_again(void **state)
     nothing_is_left();
 }
 
+/* The first try has removed its clone when the second one, which has to remove its own, fails too. */
+static void what_the_second_try_has_begun_is_removed_too(void **state)
+{
+    (void)state;
+    clone_ok(handle, decision, volume, 1, false);
+    volume_remove(&lab, "volumes", volume);
+    growth_fails((struct act){ "rbd_get_parent", 0, 1, REAL, 0, NULL }, (struct act){ 0 }); /* the parent is another one now */
+    fails_with(VTCLONE_E_RADOS, "rbd_resize2", 0);
+    assert_int_equal(acts[1].times, 0);
+    nothing_is_left();
+}
+
 static void remove_id_object(void)
 {
     char oid[100];
@@ -472,6 +484,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_passes_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_does_not_pass_is_told_after_two_minutes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_clone_that_could_not_be_undone_is_not_tried_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_the_second_try_has_begun_is_removed_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_has_lost_its_id_object_is_removed_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_volume_that_was_there_outlives_a_late_success, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_thread_a_clone_fails_at_once, set_up, tear_down),
