@@ -209,7 +209,7 @@ int32_t connection_cache_get(struct connection_cache **out, vtclone_error *err)
 static void cache_close(struct connection_cache *cache)
 {
     struct deadline deadline = deadline_in_ms(CLOSE_WAIT_MS);
-    bool join;
+    bool join, mine;
 
     pthread_mutex_lock(&cache->lock);
     cache->closing = true;
@@ -221,10 +221,11 @@ static void cache_close(struct connection_cache *cache)
     cache->reaper_owns = cache->reaper_runs && !cache->reaper_ended;
     if (cache->reaper_owns)
         pthread_detach(cache->reaper);
+    mine = !cache->reaper_owns; /* where it is not, the cache may be gone from here on */
     pthread_mutex_unlock(&cache->lock);
     if (join)
         pthread_join(cache->reaper, NULL);
-    if (join || !cache->reaper_runs)
+    if (mine)
         cache_free(cache);
 }
 
