@@ -173,8 +173,8 @@ void certify(struct certificates *certificates, struct connection *connection, c
     vtclone_error ignored = { 0 };
     bool in_time = true;
 
-    if (connection_pool(connection, request->parent_pool, &source, &ignored) != 0 ||
-        connection_pool(connection, request->backend->pool, &target, &ignored) != 0) {
+    if (connection_pool(connection, request->parent_pool, request->deadline, &source, &ignored) != 0 ||
+        connection_pool(connection, request->backend->pool, request->deadline, &target, &ignored) != 0) {
         say_no(out, "not certified: a pool cannot be opened");
         return;
     }

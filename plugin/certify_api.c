@@ -103,7 +103,7 @@ static int32_t ask(struct question *question, const char *image, bool *broken, c
     struct clone_outcome outcome = { 0 };
     struct choice choice;
     rados_ioctx_t ioctx;
-    int32_t code = connection_pool(question->connection, question->parent_pool, &ioctx, err);
+    int32_t code = connection_pool(question->connection, question->parent_pool, question->deadline, &ioctx, err);
     int result;
 
     if (code != 0)

@@ -105,14 +105,20 @@ static struct connection *begin(struct connection_cache *cache, const struct clu
     return connection;
 }
 
+/* So many milliseconds from now, or the deadline if that is earlier. */
+static struct deadline within(struct deadline deadline, uint32_t ms)
+{
+    struct deadline patience = deadline_in_ms(ms);
+
+    return deadline.at_ns < patience.at_ns ? deadline : patience;
+}
+
 /* Waits until it is READY; anything else fills err. */
 static int32_t await(struct connection *connection, struct deadline deadline, vtclone_error *err)
 {
-    struct deadline patience = deadline_in_ms(connection->key.connect_timeout_ms);
+    struct deadline patience = within(deadline, connection->key.connect_timeout_ms);
     char shown[600];
 
-    if (deadline.at_ns < patience.at_ns)
-        patience = deadline;
     while (connection->state == CONNECTING &&
            monotonic_cond_wait(&connection->cache->changed, &connection->cache->lock, patience))
         ;
@@ -259,10 +265,11 @@ static void drop(void *owner)
     connection_put(owner, false);
 }
 
-int32_t connection_pool(struct connection *connection, const char *pool, rados_ioctx_t *out, vtclone_error *err)
+int32_t connection_pool(struct connection *connection, const char *pool, struct deadline deadline, rados_ioctx_t *out,
+                        vtclone_error *err)
 {
-    return pools_get(&connection->pools, connection->cluster.rados, pool, connection->key.mon_timeout_ms, hold, drop,
-                     connection, out, err);
+    return pools_get(&connection->pools, connection->cluster.rados, pool, within(deadline, connection->key.mon_timeout_ms),
+                     hold, drop, connection, out, err);
 }
 
 bool connection_errno_breaks(int sys_errno)

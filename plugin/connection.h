@@ -60,8 +60,9 @@ struct direct_cache *connection_direct(struct connection *connection);
  * In the cache, so that a forked child, which has none of them, counts anew. */
 atomic_int *connection_late_threads(struct connection *connection);
 /* A handle on a pool, kept with the connection and shared by threads (librados allows that); do not destroy it. The
- * first call for a pool may ask the monitors, up to the connection's monitor time-out. */
-int32_t connection_pool(struct connection *connection, const char *pool, rados_ioctx_t *out, vtclone_error *err);
+ * first call for a pool may ask the monitors, up to the deadline or, if that is earlier, the connection's monitor time-out. */
+int32_t connection_pool(struct connection *connection, const char *pool, struct deadline deadline, rados_ioctx_t *out,
+                        vtclone_error *err);
 /* Whether the errno value (either sign) means that the connection, not the request, is at fault. */
 bool connection_errno_breaks(int sys_errno);
 

@@ -187,8 +187,8 @@ static int32_t prepare(struct direct *direct, struct connection *connection, con
     *direct = (struct direct){ .connection = connection, .request = request, .outcome = outcome, .err = err };
     *outcome = (struct clone_outcome){ .reason = VTCLONE_REASON_RADOS_ERROR };
     direct->work_until.at_ns = request->deadline.at_ns - (int64_t)kept * 1000000;
-    if ((code = connection_pool(connection, request->parent_pool, &direct->source, err)) != 0 ||
-        (code = connection_pool(connection, request->backend->pool, &direct->target, err)) != 0) {
+    if ((code = connection_pool(connection, request->parent_pool, direct->work_until, &direct->source, err)) != 0 ||
+        (code = connection_pool(connection, request->backend->pool, direct->work_until, &direct->target, err)) != 0) {
         outcome->connection_broken = connection_errno_breaks(err->sys_errno);
         return code;
     }

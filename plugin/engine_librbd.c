@@ -224,15 +224,16 @@ static int find_own(struct librbd_job *job, rados_ioctx_t ioctx, unsigned *begun
 static int remove_rest(struct librbd_job *job, rados_ioctx_t ioctx, unsigned begun)
 {
     struct direct_undo rest = { .target = ioctx, .volume = job->request.volume, .begun = begun };
+    struct deadline until = deadline_in_ms(UNDO_TRY_MS);
     vtclone_error error = { 0 };
 
     snprintf(rest.id, sizeof(rest.id), "%s", job->own_id);
     rest.parent.pool_id = job->parent.pool_id;
     rest.parent.snap_id = job->parent.snap_id;
     snprintf(rest.parent.image_id, sizeof(rest.parent.image_id), "%s", job->parent.image_id);
-    if (connection_pool(job->connection, job->request.parent_pool, &rest.parent_pool, &error) != 0)
+    if (connection_pool(job->connection, job->request.parent_pool, until, &rest.parent_pool, &error) != 0)
         return -error.sys_errno;
-    return direct_undo(&rest, deadline_in_ms(UNDO_TRY_MS));
+    return direct_undo(&rest, until);
 }
 
 /* One try: 0 where nothing of this call is left. */
@@ -257,11 +258,11 @@ static int remove_own(struct librbd_job *job, rados_ioctx_t ioctx)
 static void leave_connection(struct librbd_job *job, rados_ioctx_t *ioctx)
 {
     struct connection *fresh = connection_ref(job->connection);
+    struct deadline until = deadline_in_ms(UNDO_PATIENCE_MS);
     vtclone_error error = { 0 };
     rados_ioctx_t pool;
 
-    if (connection_replace(&fresh, deadline_in_ms(UNDO_PATIENCE_MS), &error) != 0 ||
-        connection_pool(fresh, job->pool, &pool, &error) != 0) {
+    if (connection_replace(&fresh, until, &error) != 0 || connection_pool(fresh, job->pool, until, &pool, &error) != 0) {
         connection_put(fresh, false);
         return;
     }
@@ -370,11 +371,12 @@ static int32_t make(struct librbd_job *job, rados_ioctx_t parent_pool, rados_ioc
 static void librbd_run(struct job *base)
 {
     struct librbd_job *job = (struct librbd_job *)base;
+    struct deadline deadline = job->request.deadline;
     rados_ioctx_t parent_pool;
     vtclone_error error = { 0 };
 
-    if (connection_pool(job->connection, job->request.parent_pool, &parent_pool, &error) != 0 ||
-        connection_pool(job->connection, job->pool, &job->target, &error) != 0) {
+    if (connection_pool(job->connection, job->request.parent_pool, deadline, &parent_pool, &error) != 0 ||
+        connection_pool(job->connection, job->pool, deadline, &job->target, &error) != 0) {
         fail(job, VTCLONE_REASON_RADOS_ERROR, 0, "%s", error.message);
         job->code = error.code;
         job->sys_errno = error.sys_errno;

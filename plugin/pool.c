@@ -97,7 +97,7 @@ static rados_ioctx_t keep(struct pools *pools, const char *name, rados_ioctx_t *
     return kept;
 }
 
-int32_t pools_get(struct pools *pools, rados_t rados, const char *name, uint32_t timeout_ms, void (*hold)(void *),
+int32_t pools_get(struct pools *pools, rados_t rados, const char *name, struct deadline deadline, void (*hold)(void *),
                   void (*drop)(void *), void *owner, rados_ioctx_t *out, vtclone_error *err)
 {
     struct lookup *lookup;
@@ -121,7 +121,7 @@ int32_t pools_get(struct pools *pools, rados_t rados, const char *name, uint32_t
     lookup->owner = owner;
     memcpy(lookup->name, name, size);
     hold(owner);
-    result = job_run(&lookup->job, deadline_in_ms(timeout_ms));
+    result = job_run(&lookup->job, deadline);
     if (result == ETIMEDOUT)
         return error_set_errno(err, VTCLONE_E_TIMEOUT, ETIMEDOUT, "look up pool %s: the monitors do not answer", name);
     if (result == 0)

@@ -4,6 +4,7 @@
 #ifndef VTCLONE_POOL_H
 #define VTCLONE_POOL_H
 
+#include "deadline.h"
 #include "vtclone.h"
 
 #include <pthread.h>
@@ -19,9 +20,9 @@ struct pools {
 void pools_init(struct pools *pools);
 void pools_release(struct pools *pools); /* nobody uses a handle any more */
 
-/* Making a handle may ask the monitors, for which nobody waits longer than timeout_ms. hold() and drop() keep the
+/* Making a handle may ask the monitors, for which nobody waits beyond the deadline. hold() and drop() keep the
  * connection of rados alive for a question that is still open then. */
-int32_t pools_get(struct pools *pools, rados_t rados, const char *name, uint32_t timeout_ms, void (*hold)(void *),
+int32_t pools_get(struct pools *pools, rados_t rados, const char *name, struct deadline deadline, void (*hold)(void *),
                   void (*drop)(void *), void *owner, rados_ioctx_t *out, vtclone_error *err);
 
 #endif

@@ -169,6 +169,39 @@ static void a_killed_monitor_that_comes_back_leaves_volumes_whole_or_gone(void *
     run_fault("killed-mon", "kill-mon", 5000, "start-mon");
 }
 
+/* ---- one clone ---- */
+
+/* Where it does not know a pool librados asks the monitors, without an end. The default for them is ten seconds. */
+static void looking_a_pool_up_costs_a_clone_no_more_than_its_deadline(void **state)
+{
+    const int32_t engines[] = { VTCLONE_ENGINE_AUTO, VTCLONE_ENGINE_DIRECT };
+    vtclone_site *other_site = site_make(&lab, (struct site_spec){ .pool = "nowhere" });
+    vtclone_decision *other = decide_image(&lab, other_site);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
+        vtclone *handle = handle_open(NULL);
+        vtclone_error error = { 0 };
+        int64_t began, took;
+        int32_t code;
+
+        handle_warm(&lab, handle, decision);
+        lab_do(&lab, "pause-mon");
+        began = now_ms();
+        code = clone_try(handle, other, engines[i], "volume", (uint32_t)slow_ms(2000), &error);
+        took = now_ms() - began;
+        lab_do(&lab, "resume-mon");
+        vtclone_free(handle);
+        if (code != VTCLONE_E_TIMEOUT || strstr(error.message, "look up pool nowhere: the monitors do not answer") == NULL)
+            fail_msg("%s: %s", vtclone_code_name(code), error.message);
+        if (took >= slow_ms(5000))
+            fail_msg("it took %lld ms", (long long)took);
+    }
+    vtclone_decision_free(other);
+    vtclone_site_free(other_site);
+    assert_int_equal(lab_wait_sessions(&lab, "client.cinder", 0, 10), 0); /* the late answer of the monitors was the last use */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +209,7 @@ int main(void)
         cmocka_unit_test(a_killed_osd_that_comes_back_leaves_volumes_whole_or_gone),
         cmocka_unit_test(a_monitor_that_stops_answering_costs_no_call_more_than_its_deadline),
         cmocka_unit_test(a_killed_monitor_that_comes_back_leaves_volumes_whole_or_gone),
+        cmocka_unit_test(looking_a_pool_up_costs_a_clone_no_more_than_its_deadline),
     };
 
     cmocka_set_test_filter(getenv("TEST_FILTER"));
