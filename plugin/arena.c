@@ -103,13 +103,15 @@ char *arena_strdup(struct arena *arena, const char *string)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
-    char room[FORMAT_BYTES];
-    struct strbuf text;
+    char room[FORMAT_BYTES], clean[FORMAT_BYTES];
+    struct strbuf text, shown;
     va_list args;
 
     strbuf_init(&text, room, sizeof(room));
     va_start(args, format);
     strbuf_vprintf(&text, format, args);
     va_end(args);
-    return arena_strndup(arena, text.data, text.len);
+    strbuf_init(&shown, clean, sizeof(clean));
+    strbuf_add_escaped(&shown, text.data, text.len);
+    return arena_strndup(arena, shown.data, shown.len);
 }

@@ -31,7 +31,7 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size);
 /* NUL-terminated copies; a NULL string gives NULL, and so does want of memory. */
 char *arena_strdup(struct arena *arena, const char *string);
 char *arena_strndup(struct arena *arena, const char *string, size_t len);
-/* Formatted string, cut (with "...") at 1,000 bytes; NULL for want of memory. */
+/* Formatted text to be shown: escaped (strbuf_add_escaped()) and cut (with "...") at 1,000 bytes. NULL for want of memory. */
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

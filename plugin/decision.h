@@ -15,7 +15,7 @@ enum method { METHOD_NONE, METHOD_RBD_CLONE, METHOD_CINDER_CLONE };
 struct candidate {
     int32_t index;    /* of the location in Glance's order */
     const char *url;  /* as it may be shown */
-    const char *store; /* the configured store it lies in; else what the metadata claims; NULL: unknown */
+    const char *store; /* the configured store it lies in; else what the URL or the metadata claims, escaped; NULL: unknown */
     enum vtclone_reason reason;
     const char *detail;
     struct location location;

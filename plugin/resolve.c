@@ -74,8 +74,9 @@ static int32_t parse_locations(vtclone_decision *decision, const struct image *i
             return code;
         to->index = (int32_t)i;
         to->url = location_shown(&decision->arena, from->url, from->url_len);
-        to->store = arena_strdup(&decision->arena, from->store);
-        if (to->url == NULL || (from->store != NULL && to->store == NULL))
+        const char *store = to->location.store != NULL ? to->location.store : from->store;
+        to->store = store != NULL ? arena_printf(&decision->arena, "%s", store) : NULL; /* it is shown */
+        if (to->url == NULL || (store != NULL && to->store == NULL))
             return error_nomem(err, "resolve");
         decision->unpaired |= to->location.reason == VTCLONE_REASON_BAD_LOCATION;
     }

@@ -197,8 +197,6 @@ static enum vtclone_reason rule_cinder(struct arena *arena, const struct request
     const struct image_volume *volume = image_volumes_find(request->volumes, at->volume);
     const struct store *store = at->store == NULL ? NULL : site_find_store(request->site, at->store);
 
-    if (at->store != NULL)
-        candidate->store = at->store;
     if (volume != NULL && !same(volume->glance_image_id, request->image->id)) {
         candidate->detail = arena_printf(arena, "volume %s holds image %.64s, not this one", at->volume,
                                          or_none(volume->glance_image_id));

@@ -3,6 +3,7 @@
  */
 #include "strbuf.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,14 +47,31 @@ void strbuf_add_str(struct strbuf *buf, const char *string)
     strbuf_add(buf, string, strlen(string));
 }
 
+/* Bytes of the UTF-8 sequence at the start, 0 where there is none or where it is a control character. */
+static size_t shown_as_it_is(const unsigned char *at, size_t left)
+{
+    static const uint32_t least[] = { 0, 0x20, 0xa0, 0x800, 0x10000 }; /* by length; a longer form of less is no UTF-8 */
+    size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc0 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf8 ? 4 : 0;
+    uint32_t point = len < 2 ? at[0] : at[0] & (0x7fu >> len);
+
+    if (len > left)
+        return 0;
+    for (size_t i = 1; i < len; i++) {
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+        point = point << 6 | (at[i] & 0x3fu);
+    }
+    return point < least[len] || point == 0x7f || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff) ? 0 : len;
+}
+
 void strbuf_add_escaped(struct strbuf *buf, const char *bytes, size_t len)
 {
-    for (size_t i = 0; i < len && !buf->cut; i++) {
-        unsigned char c = (unsigned char)bytes[i];
-        if (c < 0x20 || c == 0x7f)
-            strbuf_printf(buf, "\\x%02x", c);
+    for (size_t i = 0, take; i < len && !buf->cut; i += take > 0 ? take : 1) {
+        take = shown_as_it_is((const unsigned char *)bytes + i, len - i);
+        if (take > 0)
+            strbuf_add(buf, bytes + i, take);
         else
-            strbuf_add(buf, bytes + i, 1);
+            strbuf_printf(buf, "\\x%02x", (unsigned char)bytes[i]);
     }
 }
 

@@ -1,8 +1,8 @@
 /*
  * strbuf.h - text in a caller's fixed room: always terminated, cut with "..." where it does not fit.
  *
- * Bytes that could drive a terminal (control characters) are written as \xNN by strbuf_add_escaped(), which is what
- * every text from outside goes through before it reaches a message.
+ * Bytes that could drive a terminal (control characters, U+0080 to U+009F too, and what is not UTF-8) are written as \xNN
+ * by strbuf_add_escaped(), which is what every text from outside goes through before it reaches a message.
  */
 #ifndef VTCLONE_STRBUF_H
 #define VTCLONE_STRBUF_H

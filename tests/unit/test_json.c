@@ -267,6 +267,30 @@ static void a_text_that_does_not_fit_is_cut_with_dots(void **state)
     assert_string_equal(room, "a\\x1bb");
 }
 
+static void what_is_no_plain_utf8_is_shown_escaped(void **state)
+{
+    static const struct {
+        const char *text, *shown;
+    } texts[] = {
+        { "a ~\xc2\xa0\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", NULL },
+        { "\x01\x1f\x7f", "\\x01\\x1f\\x7f" },
+        { "\xc2\x80\xc2\x9f", "\\xc2\\x80\\xc2\\x9f" },                 /* C1 */
+        { "\xc1\xbf\xe0\x82\x9b", "\\xc1\\xbf\\xe0\\x82\\x9b" },         /* longer than need be */
+        { "\xed\xa0\x80", "\\xed\\xa0\\x80" },                           /* a surrogate */
+        { "\xf4\x90\x80\x80\xff", "\\xf4\\x90\\x80\\x80\\xff" },         /* beyond Unicode */
+        { "\x9b\xc3z\xe2\x82", "\\x9b\\xc3z\\xe2\\x82" },                 /* broken off */
+    };
+    char room[100];
+    struct strbuf text;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        strbuf_init(&text, room, sizeof(room));
+        strbuf_add_escaped(&text, texts[i].text, strlen(texts[i].text));
+        assert_string_equal(room, texts[i].shown != NULL ? texts[i].shown : texts[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +309,7 @@ int main(void)
         cmocka_unit_test(text_that_is_not_utf8_is_written_as_question_marks),
         cmocka_unit_test(a_writer_that_runs_out_of_memory_says_so),
         cmocka_unit_test(a_text_that_does_not_fit_is_cut_with_dots),
+        cmocka_unit_test(what_is_no_plain_utf8_is_shown_escaped),
     };
     return cmocka_run_group_tests_name("json", tests, set_up, tear_down);
 }

@@ -89,6 +89,26 @@ static void a_cluster_that_only_a_backend_names_is_known(void **state)
     expect(site, "[]", "rbd://user:key@G/other/" IMAGE "/snap", "OTHER_CLUSTER", NULL, "it is on cluster G, the backend on F");
 }
 
+static void what_others_wrote_is_escaped_in_what_is_shown(void **state)
+{
+    static const char rbd[] =
+        "{\"stores\": [{\"id\": \"ceph\", \"type\": \"rbd\", \"fsid\": \"F\", \"pool\": \"images\"}],"
+        "\"backends\": [{\"host\": \"n@c#v\", \"name\": \"c\", \"type\": \"rbd\", \"fsid\": \"F\", \"pool\": \"volumes\"}]}";
+    static const char cinder[] = "{\"stores\": [], " BACKEND("");
+    static const char other[] = "[{\"id\": \"" VOLUME "\", \"metadata\": {\"glance_image_id\": \"x\\u000a\\u001b[2J\"}}]";
+
+    (void)state;
+    expect(rbd, "[]", "rbd://F/images/x%0a2026 CRITICAL fake%1b[2J%7f/snap", "NOT_PAIRED", "ceph",
+           "image x\\x0a2026 CRITICAL fake\\x1b[2J\\x7f, not");
+    expect(rbd, "[]", "rbd://F/images/" IMAGE "/%0d%c2%9b", "NOT_PAIRED", "ceph", "snapshot \\x0d\\xc2\\x9b, not");
+    expect(rbd, "[]", "rbd://F/b%c3%bc%0a/" IMAGE "/snap", "POOL_NOT_ALLOWED", NULL, "pool b\xc3\xbc\\x0a belongs");
+    expect(rbd, "[]", "rbd://G%0a/images/" IMAGE "/snap", "OTHER_CLUSTER", NULL, "cluster G\\x0a, the");
+    expect(cinder, other, "cinder://" VOLUME, "NOT_PAIRED", NULL, "holds image x\\x0a\\x1b[2J, not");
+    expect(cinder, "[]", "cinder://a\\u001b[2J/" VOLUME, "UNKNOWN_STORE", "a\\x1b[2J", "a\\x1b[2J is not a cinder store");
+    expect(cinder, VOLUMES("c1@array#a"), "cinder://" VOLUME "\", \"metadata\": {\"store\": \"a\\u000ab\"}, \"x\": \"", "OK",
+           "a\\x0ab", "image volume on");
+}
+
 static void a_site_without_backends_says_so(void **state)
 {
     static const char image[] = "{\"id\": \"" IMAGE "\", \"locations\": []}";
@@ -160,6 +180,7 @@ int main(void)
         cmocka_unit_test(a_store_without_a_type_is_beside_the_backends_that_name_it_or_none),
         cmocka_unit_test(only_the_pool_may_differ_where_pools_are_crossed),
         cmocka_unit_test(a_cluster_that_only_a_backend_names_is_known),
+        cmocka_unit_test(what_others_wrote_is_escaped_in_what_is_shown),
         cmocka_unit_test(a_site_without_backends_says_so),
         cmocka_unit_test(more_candidates_than_fit_are_an_error),
         cmocka_unit_test(options_out_of_their_range_are_refused),
