@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/param.h>
 
-#define LOW_SPEED_BYTES 16 /* fewer bytes a second than this for half of a call's time ends it */
-
 static pthread_once_t global_once = PTHREAD_ONCE_INIT;
 static CURLcode global_result;
 
@@ -187,8 +185,6 @@ CURLcode http_handle_prepare(struct http_pool *pool, struct http_handle *handle,
     HTTP_SET(code, curl, CURLOPT_USERAGENT, "vtclone/" VTCLONE_VERSION);
     HTTP_SET(code, curl, CURLOPT_CONNECTTIMEOUT_MS, (long)MIN(pool->connect_timeout_ms, timeout));
     HTTP_SET(code, curl, CURLOPT_TIMEOUT_MS, (long)timeout);
-    HTTP_SET(code, curl, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED_BYTES);
-    HTTP_SET(code, curl, CURLOPT_LOW_SPEED_TIME, (long)MAX(timeout / 2000, 1u));
     if (pool->ca_file != NULL)
         HTTP_SET(code, curl, CURLOPT_CAINFO, pool->ca_file);
     if (pool->insecure) {

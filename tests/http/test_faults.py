@@ -51,6 +51,19 @@ def test_one_slow_attempt_is_repeated_within_the_deadline(server):
         assert cloud.stats().retries == 1
 
 
+def test_an_answer_late_in_the_time_of_its_attempt_is_taken(server):
+    server.on("GET", PATH, Answer(json_body=image(), delay=2.4))
+    with Cloud(server.url, call_timeout_ms=4000) as cloud:
+        assert cloud.image()["id"] == IMAGE
+        assert cloud.stats().retries == 0
+    assert len(server.seen("GET", PATH)) == 1
+
+
+def test_an_attempt_ends_in_its_time_however_the_body_trickles(server):
+    message = fails(server, Answer(json_body=image(), body_gap=0.2), code="TIMEOUT", call_timeout_ms=500, within=6)
+    assert "(4 attempts)" in message and "timed out after" in message
+
+
 def test_a_server_that_does_not_accept_ends_at_the_deadline():
     with Cloud("http://127.0.0.1:9", timeout_ms=1500) as cloud, Timer() as timer:
         with pytest.raises(CloudError) as caught:
