@@ -202,8 +202,8 @@ static void clean_up(struct making *making, vtclone_error *err)
     if (making->id[0] == '\0' || remove_volume(making, &left) == VTCLONE_OK)
         return;
     error_clear(err);
-    err->sys_errno = first.sys_errno;
     error_set(err, first.code, "%.400s; volume %s is left behind (%.200s)", first.message, making->id, left.message);
+    err->sys_errno = first.sys_errno;
 }
 
 /* ---- making ---- */

@@ -110,8 +110,8 @@ int32_t http_request(struct http_pool *pool, const struct http_request *request,
         bool again = attempt < ATTEMPTS && may_repeat(request, response, rc, retry, unsent) &&
                      pause < deadline_left_ms(call->deadline);
         if (!again && rc != VTCLONE_OK) {
-            err->sys_errno = attempt_error.sys_errno;
             error_set(err, rc, attempt == 1 ? "%s" : "%s (%u attempts)", attempt_error.message, attempt);
+            err->sys_errno = attempt_error.sys_errno;
         }
         if (!again)
             return rc;

@@ -77,6 +77,7 @@ def working_cloud(server: Optional[Server] = None) -> Server:
 class CloudError(Exception):
     def __init__(self, err: ErrorStruct):
         self.code = CODES.get(err.code, str(err.code))
+        self.errno = err.sys_errno
         self.message = err.message.decode()
         super().__init__("%s: %s" % (self.code, self.message))
 

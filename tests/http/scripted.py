@@ -80,6 +80,10 @@ class Server:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept(), which else takes one more
+        except OSError:
+            pass  # closed before
         self._listener.close()
 
     def on(self, method: str, path: str, *answers: Any) -> "Server":

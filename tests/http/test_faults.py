@@ -1,7 +1,9 @@
 """Every way in which a service can fail ends in one clear line, the right code and status, within its deadline."""
 import ctypes
+import errno
 import gzip
 import json
+import socket
 import threading
 
 import pytest
@@ -70,6 +72,15 @@ def test_a_server_that_does_not_accept_ends_at_the_deadline():
             cloud.image()
     assert caught.value.code in ("KEYSTONE", "TIMEOUT") and timer.seconds < 3
     assert "get a token from Keystone" in caught.value.message
+
+
+def test_a_refused_connection_gives_its_errno():
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        with Cloud("http://127.0.0.1:%d" % nobody.getsockname()[1]) as cloud, pytest.raises(CloudError) as caught:
+            cloud.image()
+    assert caught.value.code == "KEYSTONE" and caught.value.errno == errno.ECONNREFUSED
+    assert "(4 attempts)" in caught.value.message
 
 
 # ---- too much ----

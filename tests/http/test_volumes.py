@@ -1,4 +1,5 @@
 """Volumes by Cinder's API on a scripted Cinder that can fail on purpose."""
+import errno
 import json
 
 import pytest
@@ -84,6 +85,19 @@ def test_a_volume_that_cannot_be_deleted_is_named_with_the_failure(server):
     with Cloud(server.url) as cloud, pytest.raises(CloudError) as caught:
         cloud.clone_volume()
     assert "Cinder says that it is error; volume %s is left behind" % NEW_VOLUME in caught.value.message
+
+
+def test_a_volume_left_behind_keeps_the_errno_of_the_failure(server):
+    Making(server)
+
+    def vanish(request):
+        server.close()
+        return Answer(cut_at=0)
+    server.on("GET", CINDER + "/volumes/" + NEW_VOLUME, vanish)
+    with Cloud(server.url) as cloud, pytest.raises(CloudError) as caught:
+        cloud.clone_volume(timeout_ms=10000)
+    assert caught.value.code == "CINDER" and caught.value.errno == errno.ECONNREFUSED
+    assert "volume %s is left behind" % NEW_VOLUME in caught.value.message
 
 
 def test_a_creation_whose_answer_is_lost_is_found_by_its_mark_and_not_repeated(server):
