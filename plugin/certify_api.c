@@ -106,8 +106,10 @@ static int32_t ask(struct question *question, const char *image, bool *broken, c
     int32_t code = connection_pool(question->connection, question->parent_pool, question->deadline, &ioctx, err);
     int result;
 
-    if (code != 0)
+    if (code != 0) {
+        *broken = connection_errno_breaks(err->sys_errno);
         return code;
+    }
     result = image != NULL ? look_at(question, ioctx, image) : find_image(question, ioctx);
     if (result == -ENOENT)
         return error_set(err, VTCLONE_E_MISS, "pool %s has no image%s%s with a snapshot '" SNAPSHOT "' to try it on",
