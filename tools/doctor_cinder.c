@@ -3,6 +3,7 @@
  */
 #include "doctor.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -134,30 +135,81 @@ static void check_backends(struct report *report, const struct ini *cinder)
 
 /* ---- [vtclone] ---- */
 
+/* The volume manager reads its options when it starts, the scheduler's filter and weigher read theirs for each volume. */
+#define VOLUME_EFFECT "cinder-volume does not start"
+#define SCHEDULER_EFFECT(what) \
+    "cinder-scheduler starts, but " what " fails, and every volume that is scheduled with it ends in error"
+
+static void add_bad_value(struct report *report, const char *key, const char *value, const char *effect, const char *change)
+{
+    report_add(report, DOCTOR_ERROR, "OPTION_BAD_VALUE", TEXT("[vtclone] %s", key),
+               TEXT("%.100s is no value of it: %s", value, effect), change);
+}
+
 static void check_choices(struct report *report, const struct ini *cinder)
 {
-    /* The volume manager reads its options when it starts, the scheduler's filter reads its own for each volume. */
-    static const char volume[] = "cinder-volume does not start";
-    static const char scheduler[] = "cinder-scheduler starts, but " FILTER " fails, and every volume that is scheduled "
-                                    "with it ends in error";
     static const struct {
         const char *key, *choices, *effect;
     } options[] = {
-        { "on_miss", "download, copy, refuse", volume },
-        { "engine", "auto, librbd, direct", volume },
-        { "signed_images", "deny, allow", volume },
-        { "owner_rule", "cinder, paired", volume },
-        { "unpaired", "refuse, decline", volume },
-        { "locality_filter", "prefer, require, off", scheduler },
+        { "on_miss", "download, copy, refuse", VOLUME_EFFECT },
+        { "engine", "auto, librbd, direct", VOLUME_EFFECT },
+        { "signed_images", "deny, allow", VOLUME_EFFECT },
+        { "owner_rule", "cinder, paired", VOLUME_EFFECT },
+        { "unpaired", "refuse, decline", VOLUME_EFFECT },
+        { "locality_filter", "prefer, require, off", SCHEDULER_EFFECT(FILTER) },
     };
 
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
         const char *value = ini_get(cinder, "vtclone", options[i].key);
         if (value != NULL && !list_has(options[i].choices, value))
-            report_add(report, DOCTOR_ERROR, "OPTION_BAD_VALUE", TEXT("[vtclone] %s", options[i].key),
-                       TEXT("%.100s is no value of it: %s", value, options[i].effect),
-                       TEXT("set it to one of %s", options[i].choices));
+            add_bad_value(report, options[i].key, value, options[i].effect, TEXT("set it to one of %s", options[i].choices));
     }
+    const char *record = ini_get(cinder, "vtclone", "record_in_metadata");
+    if (record != NULL && ini_bool(cinder, "vtclone", "record_in_metadata", true) &&
+        !ini_bool(cinder, "vtclone", "record_in_metadata", false))
+        add_bad_value(report, "record_in_metadata", record, VOLUME_EFFECT, "set it to true or false");
+}
+
+/* As oslo.config reads a number. */
+static bool is_number(const char *text, bool whole, double least)
+{
+    char *end;
+    double number = strtod(text, &end);
+
+    return end != text && *end == '\0' && number >= least && strpbrk(text, whole ? ".eEnNxX" : "xX") == NULL;
+}
+
+static void check_numbers(struct report *report, const struct ini *cinder)
+{
+    static const struct {
+        const char *key;
+        bool whole;
+        double least;
+        const char *effect;
+    } options[] = {
+        { "clone_concurrency", true, 1, VOLUME_EFFECT },
+        { "connect_timeout", false, 0, VOLUME_EFFECT },
+        { "operation_timeout", false, 0, VOLUME_EFFECT },
+        { "clone_timeout", false, 0, VOLUME_EFFECT },
+        { "copy_timeout", false, 1, VOLUME_EFFECT },
+        { "glance_timeout", false, 0.1, VOLUME_EFFECT },
+        { "stores_ttl", true, 1, VOLUME_EFFECT },
+        { "locality_ttl", true, 0, SCHEDULER_EFFECT(FILTER) },
+        { "locality_weight_multiplier", false, -HUGE_VAL, SCHEDULER_EFFECT(WEIGHER) },
+    };
+
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        const char *value = ini_get(cinder, "vtclone", options[i].key);
+        if (value != NULL && !is_number(value, options[i].whole, options[i].least))
+            add_bad_value(report, options[i].key, value, options[i].effect,
+                          isinf(options[i].least) ? "set it to a number"
+                                                  : TEXT("set it to a %snumber of at least %g", options[i].whole ? "whole " : "",
+                                                         options[i].least));
+    }
+}
+
+static void check_trust(struct report *report, const struct ini *cinder)
+{
     if (same_text(ini_get(cinder, "vtclone", "unpaired"), "decline"))
         report_add(report, DOCTOR_WARNING, "UNPAIRED_DECLINED", "[vtclone] unpaired",
                    "a location that names something else than the image's own copy is downloaded from the same place",
@@ -255,6 +307,8 @@ void check_cinder(struct report *report, const struct ini *cinder, const struct 
     check_manager(report, cinder);
     check_backends(report, cinder);
     check_choices(report, cinder);
+    check_numbers(report, cinder);
+    check_trust(report, cinder);
     check_names(report, cinder);
     check_paths(report, cinder);
     check_locations_seen(report, cinder, glance);
