@@ -1,7 +1,17 @@
-"""pytest plugin: ends the run with the line that tests/run-suites sums up. Errors in fixtures count as failures."""
+"""pytest plugin: ends the run with the line that tests/run-suites sums up. Errors in fixtures count as failures. SIGTERM ends it
+as Ctrl-C does, with what the fixtures have to clean up: once, however often it comes."""
+
+import signal
+
+
+
+def _end(number, _frame):
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def pytest_configure(config):
+    signal.signal(signal.SIGTERM, _end)
     config.pluginmanager.register(_Count(), "vtclone-count")
 
 
