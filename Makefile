@@ -2,6 +2,7 @@
 # overwritten. FLAVOUR=asan|tsan|cov builds apart, in build/FLAVOUR/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
+$(if $(word 2,$(CURDIR)),$(error the path of this folder has a space in it ($(CURDIR)), which make cannot work with))
 MAKEFLAGS += --no-builtin-rules
 
 PREFIX ?= /usr/local
@@ -52,7 +53,7 @@ lib_objects := $(lib_sources:%.c=$(BUILD)/%.o)
 tool_sources := $(wildcard tools/*.c)
 tool_objects := $(tool_sources:%.c=$(BUILD)/%.o)
 
-.PHONY: all help deps clean install demo test check-unit bench asan tsan valgrind fuzz abi lint
+.PHONY: all help deps clean install uninstall demo test check-unit bench asan tsan valgrind fuzz abi lint
 
 programs := $(BUILD)/vtclone $(if $(wildcard tools/vtclone_bench.c),$(BUILD)/vtclone-bench)
 
@@ -111,6 +112,12 @@ install: all ## PREFIX=/usr/local, DESTDIR= for packages
 	install -m 755 $(programs) $(DESTDIR)$(PREFIX)/bin/
 	printf '%s\n' "$$pkgconfig" >$(DESTDIR)$(LIBDIR)/pkgconfig/vtclone.pc
 	if command -v scdoc >/dev/null; then $(MAKE) --no-print-directory install-docs; fi
+	$(if $(DESTDIR),,-ldconfig)
+
+uninstall: uninstall-docs ## what install has installed, with the same PREFIX and DESTDIR
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libvtclone.so.$(VERSION) libvtclone.so.1 libvtclone.so pkgconfig/vtclone.pc)
+	rm -f $(DESTDIR)$(PREFIX)/include/vtclone.h $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(notdir $(programs)))
+	$(if $(DESTDIR),,-ldconfig)
 
 # ---- the story ----
 

@@ -9,7 +9,7 @@ man_date := SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-1795392000}
 MANDIR ?= $(PREFIX)/share/man
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 
-.PHONY: man install-docs deb check-deb wheel check-wheel
+.PHONY: man install-docs uninstall-docs deb check-deb wheel check-wheel
 
 man: $(man_pages) ## manual pages (needs scdoc)
 
@@ -27,6 +27,10 @@ install-docs: man ## manual pages and shell completion, to PREFIX and DESTDIR
 	install -D -m 644 packaging/completion/vtclone $(DESTDIR)$(COMPLETIONDIR)/vtclone
 	ln -sf vtclone $(DESTDIR)$(COMPLETIONDIR)/vtclone-bench
 
+uninstall-docs:
+	rm -f $(foreach page,$(notdir $(man_pages)),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
+	rm -f $(addprefix $(DESTDIR)$(COMPLETIONDIR)/,vtclone vtclone-bench)
+
 # ---- Debian packages ----
 
 deb: ## Debian packages, in build/deb (installs debhelper and what else that needs)
@@ -38,8 +42,9 @@ check-deb: deb ## builds the packages, lintian on them, and a clean tree in whic
 
 # ---- a wheel with the library inside ----
 
-wheel: $(BUILD)/libvtclone.so.1 ## platform wheels of both Python packages, in build/wheel
+wheel: ## platform wheels of both Python packages, in build/wheel
 	@lab/deps build wheels
+	@$(MAKE) --no-print-directory $(BUILD)/libvtclone.so.1
 	$(Q)packaging/build-wheel $(BUILD)/libvtclone.so.1 build/wheel
 
 check-wheel: wheel ## installs the wheels into an empty environment and uses them

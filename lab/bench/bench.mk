@@ -4,6 +4,7 @@ $(BUILD)/bench/floor: lab/bench/floor.c
 	$(Q)$(CC) -std=gnu11 $(warnings) -D_GNU_SOURCE $(CFLAGS) -o $@ $< -lrados -lpthread
 
 .PHONY: bench
-bench: all $(BUILD)/bench/floor ## measures; BENCH_ARGS="--docs" writes docs/performance.md, --quick measures less
-	lab/deps openstack bench
+bench: ## measures; BENCH_ARGS="--docs" writes docs/performance.md, --quick measures less
+	@lab/deps build openstack bench
+	@$(MAKE) --no-print-directory all $(BUILD)/bench/floor
 	$(Q)$(PYTHON) lab/bench/run --build $(BUILD) $(BENCH_ARGS)

@@ -15,7 +15,7 @@ $(BUILD)/tests/alloc/test_alloc: $(BUILD)/tests/alloc/test_alloc.o $(BUILD)/test
 
 $(BUILD)/tests/alloc/test_curl: $(BUILD)/tests/alloc/test_curl.o $(BUILD)/tests/alloc/web.o $(alloc_shared) $(lib_objects)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(alloc_wraps) $(curl_wraps) $(call wrap,call_sleep) -o $@ $^ $(LIBS) -lcmocka
--include $(alloc_programs:=.d) $(alloc_shared:.o=.d) $(BUILD)/tests/alloc/web.d
+-include $(alloc_programs:=.d) $(alloc_shared:.o=.d) $(BUILD)/tests/alloc/web.d $(BUILD)/tests/alloc/pieces.d
 
 .PHONY: check-alloc alloc-program
 alloc-program: $(alloc_programs)

@@ -27,13 +27,14 @@ $(BUILD)/tests/ceph/loader: $(BUILD)/tests/ceph/loader.o
 $(BUILD)/tests/ceph/test_loading: $(BUILD)/tests/ceph/loader
 
 .SECONDARY: $(ceph_sources:%.c=$(BUILD)/%.o)
--include $(ceph_sources:%.c=$(BUILD)/%.d) $(ceph_shared:.o=.d) $(BUILD)/tests/ceph/calls.d $(BUILD)/tests/ceph/acts.d
+-include $(ceph_sources:%.c=$(BUILD)/%.d) $(ceph_shared:.o=.d) $(patsubst %,$(BUILD)/tests/ceph/%.d,calls acts loader)
 
 .PHONY: check-ceph
 check-ceph: $(ceph_programs) ## the library on two scratch Ceph clusters
 	@tests/ceph/run $(ceph_programs)
 
 .PHONY: load
-load: $(BUILD)/tests/ceph/test_load ## 2,000 clones at 64 threads by each engine, a monitor restarted in the middle (LOAD_VOLUMES=n)
+load: ## 2,000 clones at 64 threads by each engine, a monitor restarted in the middle (LOAD_VOLUMES=n)
 	@lab/deps build ceph
-	@LOAD_VOLUMES=$(or $(LOAD_VOLUMES),2000) TEST_TIMEOUT=3600 tests/ceph/run $<
+	@$(MAKE) --no-print-directory $(BUILD)/tests/ceph/test_load
+	@LOAD_VOLUMES=$(or $(LOAD_VOLUMES),2000) TEST_TIMEOUT=3600 tests/ceph/run $(BUILD)/tests/ceph/test_load
