@@ -4,7 +4,6 @@ as Ctrl-C does, with what the fixtures have to clean up: once, however often it 
 import signal
 
 
-
 def _end(number, _frame):
     signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
