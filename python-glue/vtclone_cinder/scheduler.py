@@ -41,6 +41,8 @@ class ImageLocalityFilter(filters.BaseBackendFilter):
         strictness = CONF.vtclone.locality_filter
         if strictness == "off" or not backends:
             return backends
+        if strictness == "prefer" and (filter_properties.get("request_spec") or {}).get("resource_backend"):
+            return backends  # a volume of a group: only after the filters does Cinder drop all but the group's backend
         beside = locality().beside(backends, filter_properties)
         if beside is None or (strictness == "prefer" and not any(beside)):
             return backends

@@ -10,6 +10,7 @@ import types
 
 import pytest
 from oslo_config import cfg
+from oslo_serialization import jsonutils
 
 from cinder import objects
 
@@ -20,6 +21,7 @@ from vtclone_cinder import copying  # noqa: E402
 from vtclone_cinder import images  # noqa: E402
 from vtclone_cinder import locality  # noqa: E402
 from vtclone_cinder import opts  # noqa: E402
+from vtclone_cinder import scheduler  # noqa: E402
 from vtclone_cinder import sites  # noqa: E402
 from vtclone_cinder.glance_service import GlanceService  # noqa: E402
 from vtclone_cinder.glance_service import GlanceUnavailable  # noqa: E402
@@ -368,6 +370,25 @@ def test_a_storm_from_one_image_asks_glance_once_for_each_project(where):
     for thread in threads:
         thread.join(20)
     assert Counting.calls == 2 and answers == [[True]] * 40
+
+
+@pytest.mark.parametrize("strictness, resource_backend, expected", [
+    ("prefer", None, ["node@ceph#ceph"]), ("prefer", "node@netapp", ["node@ceph#ceph", "node@netapp#pool0"]),
+    ("require", "node@netapp", ["node@ceph#ceph"]), ("off", None, ["node@ceph#ceph", "node@netapp#pool0"])])
+def test_what_the_filter_drops(where, monkeypatch, strictness, resource_backend, expected):
+    """RESOURCE_BACKEND is the group's, and Cinder's scheduler drops all others when the filters and weighers are done."""
+    where._copies = lambda context, image_id: locality.Copies(hosts=frozenset(["node@ceph#ceph"]), located=True)
+    monkeypatch.setattr(scheduler, "_LOCALITY", where)
+    opts.register(cfg.CONF)
+    cfg.CONF.set_override("locality_filter", strictness, group="vtclone")
+    spec = objects.RequestSpec(image_id=IMAGE, resource_backend=resource_backend,
+                               volume_properties=objects.VolumeProperties(size=1))
+    try:
+        found = scheduler.ImageLocalityFilter().filter_all([state("node@ceph#ceph"), state("node@netapp#pool0")],
+                                                           {"context": object(), "request_spec": jsonutils.to_primitive(spec)})
+    finally:
+        cfg.CONF.clear_override("locality_filter", group="vtclone")
+    assert [backend.host for backend in found] == expected
 
 
 # ---- metrics, options ----
