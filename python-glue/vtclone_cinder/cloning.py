@@ -14,6 +14,7 @@ from oslo_log import log as logging
 
 from cinder import exception
 from cinder import objects
+from cinder.volume import volume_utils
 
 from vtclone_cinder import array_clones
 from vtclone_cinder import backend_facts
@@ -256,8 +257,12 @@ class ImageCloner:
         content = self._site_file.read()
         types = [] if request.type_name is None else [{"name": request.type_name, "extra_specs": {
             key: value for key, value in request.type_specs.items() if key == "image_service:store_id" and value}}]
+        host = request.volume.host or self._host
+        # Both with the pool, as in the rows of image volumes.
+        cluster = request.volume.cluster_name or volume_utils.append_host(
+            self._cluster_name, volume_utils.extract_host(host, "pool"))
         live = {"stores": [] if content.get("stores") else self._glance.stores(),
-                "backends": [self._facts.backend(request.volume.host or self._host, self._cluster_name)],
+                "backends": [self._facts.backend(host, cluster)],
                 "volume_types": types}
         return sites.merge(live, content)
 

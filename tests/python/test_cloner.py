@@ -1,0 +1,82 @@
+"""ImageCloner with the library, on a Glance and a driver that are not there."""
+
+import types
+
+import pytest
+from oslo_config import cfg
+
+from cinder import objects
+
+objects.register_all()
+
+from vtclone_cinder import cloning  # noqa: E402
+from vtclone_cinder import images  # noqa: E402
+
+IMAGE = "0b3f6e0a-7d3b-4a43-8f43-55a2b7f5a001"
+COPY = "5b1f6e0a-7d3b-4a43-8f43-55a2b7f5a0aa"
+FSID = "6d1f7c9e-2b4a-4c65-9d57-0d3f3c1b8a10"
+META = {"id": IMAGE, "status": "active", "owner": "tenant", "disk_format": "raw", "container_format": "bare",
+        "size": 1 << 20, "visibility": "public", "stores": "array"}
+ARRAY = {"id": "array", "type": "cinder"}
+LOCATION = {"url": "cinder://array/" + COPY, "metadata": {"store": "array"}}
+
+
+class Driver:
+    """An array's: clones every volume it is given."""
+
+    def __init__(self):
+        self.configuration = types.SimpleNamespace(safe_get={"extra_capabilities": '{"glance_store_id": "array"}'}.get)
+
+    def create_cloned_volume(self, volume, source):
+        return {}
+
+
+@pytest.fixture(name="rows")
+def _rows(monkeypatch):
+    """Cinder's database: the image volumes, as they are at the time of the question."""
+    rows = {COPY: dict(id=COPY, status="available", size=1, host="other@array#pool0", cluster_name=None,
+                       metadata={"glance_image_id": IMAGE, "image_owner": "tenant"}, volume_type_id=None)}
+    monkeypatch.setattr(images, "image_volumes", lambda ids: {
+        name: types.SimpleNamespace(**rows[name]) for name in ids if name in rows})
+    return rows
+
+
+class World:
+    def __init__(self, cluster_name=None, **settings):
+        conf = cfg.ConfigOpts()
+        cloning.opts.register(conf)
+        for name, value in settings.items():
+            conf.set_override(name, value, group="vtclone")
+        self.cloner = cloning.ImageCloner(conf, Driver(), "node@array", cluster_name, lambda *arguments: (None, False))
+        self.glance = self.cloner._glance
+        self.stores, self.reads = [ARRAY], 0
+        self.glance._read_stores = self._read_stores
+
+    def _read_stores(self):
+        self.reads += 1
+        return list(self.stores)
+
+    @staticmethod
+    def volume(**members):
+        return objects.Volume(id="9b1f6e0a-7d3b-4a43-8f43-55a2b7f5a0bb", size=1, project_id="user", volume_type_id=None,
+                              host="node@array#pool0", encryption_key_id=None, group_id=None, consistencygroup_id=None,
+                              _name_id=None, **dict({"cluster_name": None, "metadata": {}}, **members))
+
+    def clone(self, *locations, volume=None):
+        return self.cloner.clone_image(None, volume or self.volume(), (None, list(locations or [LOCATION])), META, None)
+
+
+# ---- the backend ----
+
+@pytest.mark.parametrize("of_the_volume", ["cluster@array#pool0", None])
+def test_an_image_volume_of_the_backends_cluster_is_cloned_on_any_of_its_hosts(rows, of_the_volume):
+    rows[COPY]["cluster_name"] = "cluster@array#pool0"
+    world = World(cluster_name="cluster@array")
+    request = cloning._Request(None, world.volume(cluster_name=of_the_volume), META)
+    assert world.cloner._site(request)["backends"][0]["cluster_name"] == "cluster@array#pool0"
+    assert world.clone(volume=world.volume(cluster_name=of_the_volume)) == ({}, True)
+
+
+def test_an_image_volume_of_another_pool_of_the_cluster_is_not_cloned(rows):
+    rows[COPY]["cluster_name"] = "cluster@array#pool1"
+    assert World(cluster_name="cluster@array").clone() == (None, False)
