@@ -175,6 +175,7 @@ class ImageCloner:
                 self._copy(request, outcome):
             request.locations = self._service_locations(request.image["id"]) or \
                 self._locations(image_location, request)
+            request.volumes, request.looked_up = {}, set()  # the copier may have given one to the image's owner
             update = self._try_candidates(request, outcome)
         if update is None and self._conf.on_miss == "refuse":
             self._refuse_miss(request, outcome)

@@ -80,3 +80,18 @@ def test_an_image_volume_of_the_backends_cluster_is_cloned_on_any_of_its_hosts(r
 def test_an_image_volume_of_another_pool_of_the_cluster_is_not_cloned(rows):
     rows[COPY]["cluster_name"] = "cluster@array#pool1"
     assert World(cluster_name="cluster@array").clone() == (None, False)
+
+
+# ---- a miss ----
+
+def test_a_copy_that_was_handed_over_to_the_images_owner_is_cloned(rows):
+    """Of a process that did not live to do it. The service user's project is the image volume's owner until then."""
+    rows[COPY].update(host="node@array#pool0", metadata={"glance_image_id": IMAGE, "image_owner": "service"})
+    world = World(on_miss="copy")
+    world.glance.locations = lambda image_id: [LOCATION]
+
+    def copy(image_id, store):
+        assert (image_id, store) == (IMAGE, "array")
+        rows[COPY]["metadata"] = {"glance_image_id": IMAGE, "image_owner": "tenant"}
+    world.cloner._copier.copy = copy
+    assert world.clone() == ({}, True)
