@@ -58,10 +58,11 @@ class Outcome:
         self._metrics.volume(self.outcome, self.method, self.engine, self.reason, seconds)
 
     def into_metadata(self, update: Optional[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
-        """The model update with the volume's metadata in it, where that is configured. It is the user's metadata: a key
-        of his of the same name is not touched."""
-        metadata = dict(self._volume.metadata or {})
-        if not self._record_in_metadata or METADATA_KEY in metadata:
+        """The model update with the volume's metadata in it, where that is configured: the driver's, if it sets any, as Cinder
+        replaces all of it. It is the user's metadata: a key of his of the same name is not touched."""
+        users = self._volume.metadata or {}
+        metadata = dict((update or {}).get("metadata") or users)
+        if not self._record_in_metadata or METADATA_KEY in users or METADATA_KEY in metadata:
             return update
         metadata[METADATA_KEY] = "%s %s %s" % (self.method if self.outcome == CLONED else self.outcome,
                                                self.store or "none", self.reason)

@@ -11,6 +11,8 @@ objects.register_all()
 
 from vtclone_cinder import cloning  # noqa: E402
 from vtclone_cinder import images  # noqa: E402
+from vtclone_cinder import outcome as outcomes  # noqa: E402
+from vtclone_cinder.metrics import Metrics  # noqa: E402
 
 IMAGE = "0b3f6e0a-7d3b-4a43-8f43-55a2b7f5a001"
 COPY = "5b1f6e0a-7d3b-4a43-8f43-55a2b7f5a0aa"
@@ -95,3 +97,18 @@ def test_a_copy_that_was_handed_over_to_the_images_owner_is_cloned(rows):
         rows[COPY]["metadata"] = {"glance_image_id": IMAGE, "image_owner": "tenant"}
     world.cloner._copier.copy = copy
     assert world.clone() == ({}, True)
+
+
+# ---- what is recorded ----
+
+@pytest.mark.parametrize("update, expected", [
+    (None, {"user": "1"}), ({"provider_id": "7"}, {"user": "1"}), ({"metadata": {"BackendID": "R1"}}, {"BackendID": "R1"})])
+def test_the_record_in_the_metadata_leaves_what_the_driver_put_there(update, expected):
+    outcome = outcomes.Outcome(World.volume(metadata={"user": "1"}), IMAGE, Metrics(None, "node@array"), True)
+    outcome.end(outcomes.CLONED, "OK")
+    assert outcome.into_metadata(update) == dict(update or {}, metadata=dict(expected, vtclone="none none OK"))
+
+
+def test_a_users_key_of_that_name_is_not_touched_by_the_record():
+    outcome = outcomes.Outcome(World.volume(metadata={"vtclone": "mine"}), IMAGE, Metrics(None, "node@array"), True)
+    assert outcome.into_metadata({"provider_id": "7"}) == {"provider_id": "7"}
