@@ -132,7 +132,8 @@ class Copier:
         if store in split_list(image.get("os_glance_importing_to_stores")):
             return requested
         if requested:
-            if store in split_list(image.get("os_glance_failed_import")):
+            # Until Glance begins, that is the failure of an earlier import; ours is over when its lock is off the image.
+            if store in split_list(image.get("os_glance_failed_import")) and not image.get("os_glance_import_task"):
                 raise CopyFailed("Glance failed to copy the image to store %s" % store)
             return True  # accepted, and not begun yet
         status = self._glance.request_copy(image["id"], store)

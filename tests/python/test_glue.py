@@ -169,8 +169,8 @@ def test_a_driver_of_another_kind_is_a_cinder_backend():
 class Glance:
     """One image of Glance, whose copies are done after a few looks."""
 
-    def __init__(self, answers=(202,), looks=2, fails=False):
-        self.answers, self.looks, self.fails = list(answers), looks, fails
+    def __init__(self, answers=(202,), looks=2, fails=False, queued=0):
+        self.answers, self.looks, self.fails, self.queued = list(answers), looks, fails, queued
         self.requests, self.left, self.found = 0, None, {"id": IMAGE, "stores": "netapp", "owner": "p1"}
         self.lock = threading.Lock()
 
@@ -178,7 +178,10 @@ class Glance:
         with self.lock:
             if self.left is not None:
                 self.left -= 1
+                if self.left == self.looks:
+                    self.found.update(os_glance_importing_to_stores="ceph", os_glance_failed_import="")
                 if self.left <= 0:
+                    self.found.pop("os_glance_import_task")
                     self.found.update({"os_glance_importing_to_stores": "", "os_glance_failed_import": "ceph"}
                                       if self.fails else {"os_glance_importing_to_stores": "", "stores": "netapp,ceph"})
             return dict(self.found)
@@ -188,8 +191,8 @@ class Glance:
             self.requests += 1
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
             if answer == 202:
-                self.left = self.looks
-                self.found["os_glance_importing_to_stores"] = store
+                self.left = self.looks + self.queued + 1
+                self.found["os_glance_import_task"] = "a task"
             return answer
 
     def project_id(self):
@@ -232,6 +235,18 @@ def test_an_import_by_somebody_else_is_waited_for_and_then_asked_again():
     glance = Glance(answers=(409, 409, 202))
     copier(glance).copy(IMAGE, "ceph")
     assert glance.requests == 3 and glance.found["stores"] == "netapp,ceph"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_failure_of_an_earlier_import_is_not_taken_for_that_of_one_that_glance_has_not_begun(fails):
+    glance = Glance(queued=5, fails=fails)
+    glance.found["os_glance_failed_import"] = "ceph"
+    if fails:
+        with pytest.raises(copying.CopyFailed, match="Glance failed to copy"):
+            copier(glance).copy(IMAGE, "ceph")
+    else:
+        copier(glance).copy(IMAGE, "ceph")
+    assert glance.requests == 1 and glance.left <= 0
 
 
 @pytest.mark.parametrize("glance, message", [
