@@ -31,6 +31,7 @@ struct view {
     const char *stores;    /* comma lists, or NULL */
     const char *importing;
     const char *failed;
+    const char *task;      /* of the import that holds the image, or NULL */
     int64_t bytes;         /* -1: unknown */
 };
 
@@ -78,6 +79,8 @@ static int32_t look(struct lead *lead, struct view *view, vtclone_error *err)
         rc = json_opt_string(image, "os_glance_importing_to_stores", 65536, &view->importing, "image", &wrong);
     if (rc == VTCLONE_OK)
         rc = json_opt_string(image, "os_glance_failed_import", 65536, &view->failed, "image", &wrong);
+    if (rc == VTCLONE_OK)
+        rc = json_opt_string(image, "os_glance_import_task", 65536, &view->task, "image", &wrong);
     if (rc == VTCLONE_OK)
         rc = json_opt_int(image, "size", &view->bytes, "image", &wrong);
     if (rc == VTCLONE_OK || rc == VTCLONE_E_NOMEM)
@@ -151,7 +154,8 @@ static int32_t after_acceptance(struct lead *lead, struct view *view, vtclone_er
     const bool ours = task.id != NULL && task.status != NULL && strcmp(task.id, lead->old_task) != 0;
     if (ours && strcmp(task.status, "failure") == 0)
         return failed(lead, store, task.message, err);
-    const bool settled = ours ? strcmp(task.status, "success") == 0 : lead->seen_running || lead->looks > SETTLE_LOOKS;
+    const bool settled = ours ? strcmp(task.status, "success") == 0 :
+                                view->task == NULL && (lead->seen_running || lead->looks > SETTLE_LOOKS);
     if (settled && any_in(lead, view->failed, &marked))
         return failed(lead, marked, NULL, err); /* of a task that ended well the message is only its progress */
     if (ours && settled && lead->looks > SETTLE_LOOKS)

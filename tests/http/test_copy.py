@@ -168,6 +168,23 @@ def test_an_old_failure_does_not_fail_a_new_copy(server):
         assert cloud.copy("ceph")["complete"] == 1
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_old_failure_does_not_fail_a_copy_that_glance_has_not_begun(server, fails):
+    """Where it does not show the tasks either. Its lock is on the image from before the answer until the end."""
+    copying = Copying(server, looks=1, fails=fails, tasks=False)
+    server.on("GET", PATH + "/tasks", Answer(404))
+    failed = Answer(json_body=image(["netapp"], os_glance_failed_import="ceph"))
+    queued = Answer(json_body=image(["netapp"], os_glance_failed_import="ceph", os_glance_import_task="t1"))
+    server.on("GET", PATH, failed, *[queued] * 5, copying.image)
+    with Cloud(server.url) as cloud:
+        if fails:
+            with pytest.raises(CloudError, match="Glance says that it failed"):
+                cloud.copy("ceph")
+        else:
+            assert cloud.copy("ceph")["complete"] == 1
+    assert copying.looks <= 0
+
+
 def test_an_unknown_store_is_named_with_those_there_are(server):
     with Cloud(server.url) as cloud, pytest.raises(CloudError) as caught:
         cloud.copy("tape")
