@@ -70,8 +70,10 @@ class GlanceService:
                 auth = ks_loading.load_auth_from_conf_options(self._conf, group)
             if auth is None:
                 raise GlanceUnavailable("no service credentials: neither [vtclone] nor [service_user] has an auth_type")
-            self._session = ks_loading.load_session_from_conf_options(self._conf, group, auth=auth)
-            self._auth = auth
+            session = ks_loading.load_session_from_conf_options(self._conf, group, auth=auth)
+            if session.timeout is None:
+                session.timeout = self._conf[opts.GROUP].glance_timeout  # for Keystone; to Glance each request has its own
+            self._session, self._auth = session, auth
         except _UNREACHABLE as err:
             raise GlanceUnavailable("cannot load the service credentials: %s" % err) from err
 
@@ -169,7 +171,7 @@ class GlanceService:
         under_way = self._stores_read
         if under_way is not None:  # by another thread: what was known will do, else its answer is waited for
             if self._stores is None:
-                under_way.wait()
+                under_way.wait(self._conf[opts.GROUP].glance_timeout)
             return self._stores or []
         under_way = self._stores_read = threading.Event()
         try:

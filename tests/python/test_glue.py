@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -455,6 +456,43 @@ def test_a_ca_bundle_that_is_not_there_is_a_glance_that_cannot_be_asked(tmp_path
     for ask in (lambda: service.image(IMAGE), service.project_id):
         with pytest.raises(GlanceUnavailable, match="CA certificate bundle"):
             ask()
+
+
+def test_a_keystone_that_hangs_is_a_glance_that_cannot_be_asked(tmp_path):
+    path = tmp_path / "cinder.conf"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        path.write_text("[vtclone]\nauth_type = password\nauth_url = http://127.0.0.1:%d/v3\nusername = cinder\n"
+                        "password = p\nproject_name = service\nuser_domain_id = default\nproject_domain_id = default\n"
+                        "glance_timeout = 1\n" % silent.getsockname()[1])
+        conf = cfg.ConfigOpts()
+        conf(["--config-file", str(path)])
+        failures, service = [], GlanceService(conf)
+
+        def ask():
+            try:
+                service.image(IMAGE)
+            except GlanceUnavailable as err:
+                failures.append(str(err))
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(10)
+    assert len(failures) == 1 and "127.0.0.1" in failures[0]
+
+
+def test_who_waits_for_another_threads_stores_waits_no_longer_than_for_glance():
+    conf = cfg.ConfigOpts()
+    opts.register(conf)
+    conf.set_override("glance_timeout", 0.1, group="vtclone")
+    service, go_on = GlanceService(conf), threading.Event()
+    service._read_stores = lambda: go_on.wait(10) and []
+    reader = threading.Thread(target=service.stores)
+    reader.start()
+    try:
+        started = time.monotonic()
+        assert service.stores() == [] and time.monotonic() - started < 5
+    finally:
+        go_on.set()
+        reader.join(10)
 
 
 def test_every_option_has_a_help_text_and_the_sample_is_that_of_the_code(tmp_path):
