@@ -64,6 +64,7 @@ class _Request:
         self.volumes: Dict[str, Any] = {}
         self.looked_up: set = set()
         self.site: Optional[Dict[str, Any]] = None
+        self.doubted = False
         self.missed: Optional[vtclone.Decision] = None  # why nothing could be cloned, where no attempt failed
         self.type_name: Optional[str] = None
         self.type_specs: Dict[str, Any] = {}
@@ -153,6 +154,8 @@ class ImageCloner:
             request.locations = self._locations(image_service.get_location(context, image_id), request)
             request.load_image_volumes()
             decision = self._resolve(request)
+            if self._doubt_stores(request, decision):
+                decision = self._resolve(request)
         except vtclone.BadInput as err:
             self._refuse_unreadable(request, err)
         except (vtclone.Error, sites.SiteError) as err:
@@ -189,6 +192,8 @@ class ImageCloner:
             while True:
                 decision = self._decide(request)
                 if not decision:
+                    if self._doubt_stores(request, decision):
+                        continue
                     break
                 try:
                     return self._clone(request, decision, outcome)
@@ -215,6 +220,16 @@ class ImageCloner:
         blind = not self._site(request)["stores"]
         return [candidate for candidate in decision.candidates() if candidate["unpaired"] and
                 not (blind and candidate["reason"] == "POOL_NOT_ALLOWED")]
+
+    def _doubt_stores(self, request: _Request, decision: vtclone.Decision) -> bool:
+        """Whether to resolve once more: a pool that no store is known to have may be that of a store added since."""
+        broken = self._broken(request, decision)
+        if request.doubted or not broken or any(candidate["reason"] != "POOL_NOT_ALLOWED" for candidate in broken) or \
+                self._site_file.read().get("stores"):
+            return False
+        self._glance.doubt_stores()
+        request.doubted, request.site = True, None
+        return True
 
     def _without_stores(self, request: _Request, outcome: outcomes.Outcome) -> None:
         """Nothing is cloned by us without knowing the stores; that each location is the image's own copy can still be

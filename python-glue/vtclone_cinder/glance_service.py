@@ -21,6 +21,7 @@ LOG = logging.getLogger(__name__)
 
 _RETRY_AFTER_FAILURE = 30.0
 _STORES_TIMEOUT = 5.0
+_DOUBT_AFTER = 5.0
 _LOCATION_API = "v2.17"
 # OSError: what requests raises for a CA bundle or a client certificate that is not there passes through keystoneauth.
 _UNREACHABLE = (ks_exceptions.ClientException, OSError)
@@ -52,6 +53,7 @@ class GlanceService:
         self._endpoint: Optional[str] = None
         self._stores: Optional[List[Dict[str, Any]]] = None
         self._stores_until = 0.0
+        self._stores_asked = -_DOUBT_AFTER
         self._stores_read: Optional[threading.Event] = None
         self._stores_failure: Optional[str] = None
         self._has_location_api: Optional[bool] = None
@@ -174,6 +176,7 @@ class GlanceService:
                 under_way.wait(self._conf[opts.GROUP].glance_timeout)
             return self._stores or []
         under_way = self._stores_read = threading.Event()
+        self._stores_asked = time.monotonic()
         try:
             self._stores = self._read_stores()
             self._stores_failure = None
@@ -189,6 +192,14 @@ class GlanceService:
             self._stores_read = None
             under_way.set()
         return self._stores
+
+    def doubt_stores(self) -> None:
+        """Something does not fit what is known of the stores: they are read anew, if that was not done just now."""
+        under_way = self._stores_read
+        if under_way is not None:
+            under_way.wait(self._conf[opts.GROUP].glance_timeout)
+        elif time.monotonic() - self._stores_asked >= _DOUBT_AFTER:
+            self._stores_until = 0.0
 
     def _read_stores(self) -> List[Dict[str, Any]]:
         found = self._stores_detail()

@@ -1,15 +1,18 @@
 """ImageCloner with the library, on a Glance and a driver that are not there."""
 
+import time
 import types
 
 import pytest
 from oslo_config import cfg
 
+from cinder import exception
 from cinder import objects
 
 objects.register_all()
 
 from vtclone_cinder import cloning  # noqa: E402
+from vtclone_cinder import glance_service  # noqa: E402
 from vtclone_cinder import images  # noqa: E402
 from vtclone_cinder import outcome as outcomes  # noqa: E402
 from vtclone_cinder.metrics import Metrics  # noqa: E402
@@ -67,6 +70,11 @@ class World:
     def clone(self, *locations, volume=None):
         return self.cloner.clone_image(None, volume or self.volume(), (None, list(locations or [LOCATION])), META, None)
 
+    def check(self, *locations):
+        service = types.SimpleNamespace(show=lambda context, image_id: META,
+                                        get_location=lambda context, image_id: (None, list(locations)))
+        self.cloner.check_pairing(None, IMAGE, self.volume(), service)
+
 
 # ---- the backend ----
 
@@ -97,6 +105,54 @@ def test_a_copy_that_was_handed_over_to_the_images_owner_is_cloned(rows):
         rows[COPY]["metadata"] = {"glance_image_id": IMAGE, "image_owner": "tenant"}
     world.cloner._copier.copy = copy
     assert world.clone() == ({}, True)
+
+
+# ---- stores that are added ----
+
+NEW_STORE = {"id": "new", "type": "rbd", "fsid": FSID, "pool": "new"}
+IN_NEW_STORE = {"url": "rbd://%s/new/%s/snap" % (FSID, IMAGE), "metadata": {"store": "new"}}
+STORES = [ARRAY, {"id": "ceph", "type": "rbd", "fsid": FSID, "pool": "images"}]
+
+
+def later(monkeypatch, seconds):
+    now = time.monotonic
+    monkeypatch.setattr(glance_service, "time", types.SimpleNamespace(monotonic=lambda: now() + seconds))
+
+
+@pytest.mark.parametrize("way", ["clone_image", "check_pairing"])
+def test_an_image_in_a_store_that_was_just_added_is_not_refused(rows, monkeypatch, way):
+    world = World()
+    world.stores = STORES
+    assert world.clone() == (None, False)
+    world.stores = STORES + [NEW_STORE]
+    later(monkeypatch, 6)
+    if way == "clone_image":
+        assert world.clone(IN_NEW_STORE) == (None, False)
+    else:
+        world.check(IN_NEW_STORE)
+    assert world.reads == 2
+
+
+def test_a_pool_that_is_no_stores_is_refused_after_one_look_every_few_seconds(rows, monkeypatch):
+    world = World()
+    world.stores = STORES
+    for seconds, reads in [(0, 1), (1, 1), (6, 2), (7, 2)]:
+        later(monkeypatch, seconds)
+        with pytest.raises(exception.ImageUnacceptable):
+            world.clone(IN_NEW_STORE)
+        with pytest.raises(exception.ImageUnacceptable):
+            world.check(IN_NEW_STORE)
+        assert world.reads == reads
+
+
+def test_a_location_that_breaks_another_rule_is_no_reason_to_look(rows, monkeypatch):
+    world = World()
+    world.stores = STORES
+    assert world.clone() == (None, False)
+    later(monkeypatch, 6)
+    with pytest.raises(exception.ImageUnacceptable):
+        world.clone({"url": "rbd://%s/images/%s/snap" % (FSID, COPY), "metadata": {"store": "ceph"}})
+    assert world.reads == 1
 
 
 # ---- what is recorded ----
