@@ -61,7 +61,8 @@ glance_opts = [
     cfg.StrOpt("region_name", help="Region of that Glance in the catalogue."),
     cfg.ListOpt("valid_interfaces", default=["internal", "public"],
                 help="Interfaces of that Glance in the catalogue, in order of preference."),
-    cfg.FloatOpt("glance_timeout", default=15.0, min=0.1, help="Seconds for one request to Glance, and where the options of the credentials have no timeout, to "
+    cfg.FloatOpt("glance_timeout", default=15.0, min=0.1,
+                 help="Seconds for one request to Glance, and where the options of the credentials have no timeout, to "
                       "Keystone."),
     cfg.IntOpt("stores_ttl", default=300, min=1,
                help="Seconds that what Glance says of its stores is believed. It is asked sooner, at most every 5 seconds, "
