@@ -1,6 +1,7 @@
 /*
  * bench_clone.c - vtclone-bench clone: N clones of one snapshot, C at a time, each timed; one more before them, untimed,
- * makes the connection (and, with engine auto, the certificate). The volumes are removed afterwards unless --keep.
+ * makes the connection (and, with engine auto, the certificate). The volumes that it made are removed afterwards unless
+ * --keep; their names hold a random part, so that none of them can have been there before.
  */
 #include "bench.h"
 #include "cli_each.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #define COUNT_MAX 1000000
@@ -18,7 +20,7 @@
 static const char usage[] =
     "usage: vtclone-bench clone --site FILE --backend HOST --parent POOL/IMAGE@SNAP --engine auto|librbd|direct\n"
     "                           --count N --concurrency C --size GIB [--prefix P] [--keep] [--format table|json]\n"
-    "Makes N volumes named P (default: bench-TIME) and a number, C at a time, and removes them unless --keep.\n"
+    "Makes N volumes named P (default: bench-TIME), a random part and a number, C at a time; removes them unless --keep.\n"
     "Exit status: 0 done, 2 usage or bad input, 3 the parent cannot be cloned there, 4 a clone failed.\n";
 
 struct bench {
@@ -26,12 +28,13 @@ struct bench {
     int32_t engine;
     int64_t count, concurrency, size_gib;
     bool keep, json;
-    char prefix_room[64];
+    char prefix_room[256]; /* with the random part */
     vtclone *handle;
     vtclone_decision *decision;
     vtclone_backend_info info;
-    atomic_int_fast64_t failed;
+    atomic_int_fast64_t failed, left; /* left: made, and not removed */
     double *took_ms;
+    bool *made; /* by number + 1: the one before the timed ones is number -1 */
     pthread_mutex_t lock; /* of first_error */
     vtclone_error first_error;
     rados_ioctx_t ioctx; /* for the removal */
@@ -74,16 +77,30 @@ static int32_t take(void *context, int option, const char *value, vtclone_error 
     }
 }
 
+/* A clone of an image that is there already counts as made: the names must be new. */
+static int32_t name_prefix(struct bench *bench, vtclone_error *err)
+{
+    uint64_t noise;
+
+    if (getrandom(&noise, sizeof(noise), 0) != (ssize_t)sizeof(noise))
+        return cli_fail(err, "getrandom failed");
+    if (bench->prefix != NULL)
+        snprintf(bench->prefix_room, sizeof(bench->prefix_room), "%s-%016llx", bench->prefix, (unsigned long long)noise);
+    else
+        snprintf(bench->prefix_room, sizeof(bench->prefix_room), "bench-%lld-%016llx", (long long)time(NULL),
+                 (unsigned long long)noise);
+    bench->prefix = bench->prefix_room;
+    return 0;
+}
+
 static int32_t check_options(struct bench *bench, vtclone_error *err)
 {
     if (bench->site_path == NULL || bench->backend == NULL || bench->parent == NULL || bench->count == 0 ||
         bench->concurrency == 0 || bench->size_gib == 0)
         return cli_fail(err, "--site, --backend, --parent, --count, --concurrency and --size are needed");
-    if (bench->prefix == NULL) {
-        snprintf(bench->prefix_room, sizeof(bench->prefix_room), "bench-%lld", (long long)time(NULL));
-        bench->prefix = bench->prefix_room;
-    }
-    return strlen(bench->prefix) < 200 ? 0 : cli_fail(err, "--prefix: more than 199 bytes");
+    if (bench->prefix != NULL && strlen(bench->prefix) >= 200)
+        return cli_fail(err, "--prefix: more than 199 bytes");
+    return name_prefix(bench, err);
 }
 
 /* ---- the decision ---- */
@@ -153,8 +170,10 @@ static int32_t clone_one(struct bench *bench, int64_t number, double *took_ms, v
     code = vtclone_clone(bench->handle, bench->decision, name, bench->size_gib, &options, &made, err);
     clock_gettime(CLOCK_MONOTONIC, &after);
     *took_ms = (double)(after.tv_sec - before.tv_sec) * 1e3 + (double)(after.tv_nsec - before.tv_nsec) / 1e6;
-    if (code == 0)
+    if (code == 0) {
+        bench->made[number + 1] = true;
         vtclone_decision_free(made);
+    }
     return code;
 }
 
@@ -177,8 +196,11 @@ static void remove_number(void *context, int64_t number)
     struct bench *bench = context;
     char name[256];
 
+    if (!bench->made[number + 1])
+        return;
     snprintf(name, sizeof(name), "%s-%lld", bench->prefix, (long long)number);
-    rbd_remove(bench->ioctx, name);
+    if (rbd_remove(bench->ioctx, name) < 0)
+        atomic_fetch_add(&bench->left, 1);
 }
 
 static int32_t run_workers(struct bench *bench, const char *what, int64_t first, void (*work)(void *, int64_t),
@@ -207,6 +229,10 @@ static int32_t remove_all(struct bench *bench, vtclone_error *err)
     } else {
         code = run_workers(bench, "removing", -1, remove_number, err); /* -1: the one before the timed ones */
         rados_ioctx_destroy(bench->ioctx);
+        if (code == 0 && atomic_load(&bench->left) > 0) {
+            cli_fail(err, "%lld volumes %s-N could not be removed", (long long)atomic_load(&bench->left), bench->prefix);
+            err->code = code = VTCLONE_E_RADOS;
+        }
     }
     rados_shutdown(rados);
     return code;
@@ -221,15 +247,24 @@ static int by_time(const void *one, const void *other)
     return a < b ? -1 : a > b;
 }
 
+/* The time that so many percent of the made ones did not exceed; 0 where none was made. */
+static double percentile(const double *sorted_ms, int64_t made, int percent)
+{
+    return made > 0 ? sorted_ms[(made * percent + 99) / 100 - 1] : 0;
+}
+
 static void print(struct bench *bench, const struct bench_cost *cost, double warm_up_ms, uint64_t connects)
 {
-    int64_t last = bench->count - 1;
+    int64_t made = 0;
     double p50, p99, per_second;
 
-    qsort(bench->took_ms, (size_t)bench->count, sizeof(double), by_time);
-    p50 = bench->took_ms[last / 2];
-    p99 = bench->took_ms[last * 99 / 100];
-    per_second = (double)(bench->count - atomic_load(&bench->failed)) / cost->wall_s;
+    for (int64_t i = 0; i < bench->count; i++)
+        if (bench->made[i + 1])
+            bench->took_ms[made++] = bench->took_ms[i];
+    qsort(bench->took_ms, (size_t)made, sizeof(double), by_time);
+    p50 = percentile(bench->took_ms, made, 50);
+    p99 = percentile(bench->took_ms, made, 99);
+    per_second = (double)made / cost->wall_s;
     if (bench->json)
         printf("{\"engine\": \"%s\", \"count\": %lld, \"concurrency\": %lld, \"failed\": %lld, \"p50_ms\": %.3f, "
                "\"p99_ms\": %.3f, \"per_second\": %.1f, \"connects\": %llu, \"warm_up_ms\": %.1f, \"cpu_s\": %.3f, "
@@ -264,12 +299,27 @@ static int32_t measure(struct bench *bench, vtclone_error *err)
     bench_end(&cost);
     if (code == 0 && (code = vtclone_get_stats(bench->handle, &after, err)) == 0)
         print(bench, &cost, warm_up_ms, after.connects - before.connects);
-    if (!bench->keep && code == 0)
-        code = remove_all(bench, err);
     if (code == 0 && atomic_load(&bench->failed) != 0) {
         *err = bench->first_error;
         code = err->code;
     }
+    return code;
+}
+
+/* Whatever went wrong: what was made goes. The first error is the one that is told. */
+static int32_t clean_up(struct bench *bench, int32_t code, vtclone_error *err)
+{
+    vtclone_error failure = { 0 };
+    int32_t removed = 0;
+
+    if (memchr(bench->made, 1, (size_t)bench->count + 1) != NULL)
+        removed = remove_all(bench, &failure);
+    if (code == 0 && removed != 0) {
+        *err = failure;
+        return removed;
+    }
+    if (removed != 0)
+        fprintf(stderr, "vtclone-bench clone: %s\n", failure.message);
     return code;
 }
 
@@ -305,14 +355,18 @@ int bench_clone(int argc, char **argv)
         code = vtclone_site_parse(text.data, text.len, &site, &err);
     if (code == 0)
         code = decide(&bench, site, &err);
-    if (code == 0 && (bench.took_ms = calloc((size_t)bench.count, sizeof(double))) == NULL)
+    if (code == 0 && ((bench.took_ms = calloc((size_t)bench.count, sizeof(double))) == NULL ||
+                      (bench.made = calloc((size_t)bench.count + 1, sizeof(bool))) == NULL))
         code = cli_fail(&err, "out of memory");
     if (code == 0)
         code = measure(&bench, &err);
+    if (bench.made != NULL && !bench.keep)
+        code = clean_up(&bench, code, &err);
     vtclone_free(bench.handle);
     vtclone_decision_free(bench.decision);
     vtclone_site_free(site);
     free(bench.took_ms);
+    free(bench.made);
     free(text.data);
     return code == 0 ? CLI_OK : cli_report_error(command.name, &err, bench.json);
 }

@@ -119,3 +119,27 @@ def test_a_doctor_that_waits_for_a_cluster_says_that_it_is_at_work(cluster, docu
     finally:
         cluster.lab("resume-mon")
     assert "looking: 1 s" in shown
+
+
+def bench(documents, *args):
+    with open(documents[1], encoding="utf-8") as site, open(documents[3], encoding="utf-8") as image:
+        backend, parent = json.load(site)["backends"][0]["host"], "images/%s@snap" % json.load(image)["id"]
+    return subprocess.run([PROGRAM + "-bench", "clone", *documents[:2], "--backend", backend, "--parent", parent, "--size", "1",
+                           "--format", "json", *args], capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_benchmark_removes_what_it_made_and_nothing_else(cluster, documents):
+    for number in range(4):
+        cluster.ceph("--pool", "volumes", "create", "--size", "8", "mark-%d" % number, program="rbd")
+    before = volumes(cluster)
+    done = bench(documents, "--engine", "librbd", "--count", "4", "--concurrency", "2", "--prefix", "mark")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["failed"]) == (0, 0) and told["p99_ms"] >= told["p50_ms"] > 0
+    assert volumes(cluster) == before
+
+
+def test_the_benchmark_keeps_what_it_made_where_it_is_told_to(cluster, documents):
+    before = volumes(cluster)
+    done = bench(documents, "--engine", "auto", "--count", "2", "--concurrency", "1", "--prefix", "kept", "--keep")
+    assert done.returncode == 0
+    assert len(volumes(cluster) - before) == 3 and all(name.startswith("kept-") for name in volumes(cluster) - before)
