@@ -480,7 +480,8 @@ typedef struct vtclone_volume_options {
 /* Makes a volume by Cinder's API from the image volume of a decision whose method is "cinder-clone" (of another:
  * VTCLONE_E_UNSUPPORTED), in the project of the cloud's credential: the image volume as source, the type, the size, and
  * the image's metadata so that it boots; waits until it is available. If one candidate fails, the next of the same
- * backend is tried; *out is a new decision that says what was tried and made. What failed is deleted. */
+ * backend is tried; *out is a new decision that says what was tried and made. What failed is deleted, which may take up to
+ * two minutes beyond the deadline or the cancellation; where it cannot be, the message names what is or may be left behind. */
 VTCLONE_API int32_t vtclone_cloud_clone_volume(vtclone_cloud *cloud, const vtclone_decision *decision, const char *name,
                                                int64_t size_gib, const vtclone_volume_options *options,
                                                vtclone_decision **out, vtclone_error *err);

@@ -14,6 +14,9 @@
 #define DISCOVERY_ARENA (8u * 1024 * 1024)
 #define WHAT_BYTES 400
 #define TYPES_PER_PAGE 1000
+#define FIND_MS 60000 /* for finding what may have been begun, after the call's own deadline if need be */
+#define FIND_FIRST_MS 250
+#define FIND_TRIES 5
 
 void cinder_init(struct cinder *cinder, struct http_pool *http, struct keystone *keystone)
 {
@@ -303,6 +306,30 @@ static int32_t find_marked(struct cinder *cinder, const struct call *call, struc
     return rc;
 }
 
+/* Cinder may still be at work on the request (unless it answered), so it is asked for a while. err, which says why the answer
+ * was lost, also says where a volume may be left. */
+static void find_begun(struct cinder *cinder, struct arena *arena, const char *mark, bool answered, const char **id,
+                       vtclone_error *err)
+{
+    const struct call call = { .deadline = deadline_in_ms(FIND_MS) }; /* no cancel_fd */
+    const vtclone_error lost = *err;
+    vtclone_error wrong = { 0 };
+    uint32_t wait = FIND_FIRST_MS;
+    int32_t rc = find_marked(cinder, &call, arena, mark, id, &wrong);
+
+    for (int tries = 1; rc == VTCLONE_OK && *id == NULL && !answered && tries < FIND_TRIES; tries++, wait *= 2) {
+        rc = call_sleep(&call, jittered(wait), "look for the volume", &wrong);
+        if (rc == VTCLONE_OK)
+            rc = find_marked(cinder, &call, arena, mark, id, &wrong);
+    }
+    if (*id != NULL || (rc == VTCLONE_OK && answered))
+        return;
+    error_clear(err);
+    error_set(err, lost.code, "%.400s; a volume with the metadata vtclone_request=%s may be left behind (%.200s)", lost.message,
+              mark, rc == VTCLONE_OK ? "none was found" : wrong.message);
+    err->sys_errno = lost.sys_errno;
+}
+
 static int32_t read_created(const struct service *service, const struct service_request *request,
                             const struct http_response *response, struct arena *arena, const char **id,
                             vtclone_error *err)
@@ -340,14 +367,15 @@ int32_t cinder_create(struct cinder *cinder, const struct call *call, struct are
         rc = read_created(&service, &request, &response, arena, id, &lost);
     if (rc == VTCLONE_OK)
         return rc;
-    /* No clear refusal: Cinder may have begun. What carries our mark is ours, to go on with. */
-    const bool unclear = response.status < 400 || response.status >= 500;
-    vtclone_error ignored = { 0 };
-    if (unclear && rc != VTCLONE_E_KEYSTONE && find_marked(cinder, call, arena, wanted->mark, id, &ignored) == VTCLONE_OK &&
-        *id != NULL)
-        return VTCLONE_OK;
     *err = lost;
-    return rc;
+    /* No clear refusal: Cinder may have begun. What carries our mark is ours, to go on with or to be deleted. */
+    if (!response.sent || (response.status >= 400 && response.status < 500))
+        return rc;
+    find_begun(cinder, arena, wanted->mark, response.status == 500, id, err);
+    if (*id == NULL || call_is_cancelled(call) || deadline_passed(call->deadline))
+        return rc;
+    error_clear(err);
+    return VTCLONE_OK;
 }
 
 int32_t cinder_action(struct cinder *cinder, const struct call *call, const char *id, const char *name,

@@ -42,7 +42,9 @@ int32_t cinder_image_volumes(struct cinder *cinder, const struct call *call, str
 int32_t cinder_volume(struct cinder *cinder, const struct call *call, struct arena *arena, const char *id,
                       const struct json **out, vtclone_error *err);
 
-/* Makes a volume from another one; id (in arena) names it as soon as Cinder took the request. */
+/* Makes a volume from another one; id (in arena) names it as soon as Cinder took the request. After an answer that was lost
+ * the volume is looked for, beyond the call's deadline and its cancellation if need be: *id may be set with a failure, too,
+ * and then that volume is there. */
 int32_t cinder_create(struct cinder *cinder, const struct call *call, struct arena *arena,
                       const struct volume_request *wanted, const char **id, vtclone_error *err);
 /* POSTs body to the volume's action. */

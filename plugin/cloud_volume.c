@@ -241,9 +241,10 @@ static int32_t make_from(struct making *making, const struct candidate *candidat
     };
     rc = cinder_create(&making->cloud->cinder, making->call, &arena, &wanted, &id, err);
     vtclone_error wrong = { 0 };
-    if (rc == VTCLONE_OK && cloud_check_uuid(id, "the id of the volume that Cinder made", &wrong) != VTCLONE_OK)
+    const bool named = id != NULL && cloud_check_uuid(id, "the id of the volume that Cinder made", &wrong) == VTCLONE_OK;
+    if (rc == VTCLONE_OK && !named)
         rc = error_set(err, VTCLONE_E_CINDER, "%s", wrong.message);
-    if (rc == VTCLONE_OK)
+    if (named) /* with a failure, too: one that was begun is cleaned up */
         memcpy(making->id, id, strlen(id) + 1);
     if (rc == VTCLONE_OK)
         rc = wait_available(making, err);

@@ -66,6 +66,7 @@ struct http_response {
     char *subject_token;       /* X-Subject-Token, or NULL; wiped by http_response_release() */
     uint32_t retry_after_ms;
     uint32_t attempts;
+    bool sent;                 /* the server may have seen the request, whatever became of the answer */
 };
 
 int32_t http_pool_new(const struct http_options *options, struct http_pool **out, vtclone_error *err);

@@ -94,17 +94,19 @@ int32_t http_request(struct http_pool *pool, const struct http_request *request,
 {
     uint32_t wait = FIRST_WAIT_MS;
     vtclone_error attempt_error;
-    bool retry, unsent;
+    bool retry, unsent, sent = false;
 
     *response = (struct http_response){ 0 };
     for (uint32_t attempt = 1;; attempt++) {
         error_clear(&attempt_error);
+        response->sent = sent;
         if (call_is_cancelled(call))
             return error_set(err, VTCLONE_E_CANCELLED, "%s: cancelled", request->what);
         if (deadline_passed(call->deadline))
             return error_set(err, VTCLONE_E_TIMEOUT, "%s: the deadline passed", request->what);
         int32_t rc = http_attempt(pool, request, call, response, &retry, &unsent, &attempt_error);
         response->attempts = attempt;
+        response->sent = sent = sent || !unsent;
 
         uint32_t pause = MAX(jittered(wait), response->retry_after_ms);
         bool again = attempt < ATTEMPTS && may_repeat(request, response, rc, retry, unsent) &&
@@ -116,6 +118,7 @@ int32_t http_request(struct http_pool *pool, const struct http_request *request,
         if (!again)
             return rc;
         http_response_release(response);
+        response->sent = sent;
         rc = call_sleep(call, pause, request->what, err);
         if (rc != VTCLONE_OK)
             return rc;

@@ -1,6 +1,7 @@
 """Volumes by Cinder's API on a scripted Cinder that can fail on purpose."""
 import errno
 import json
+import os
 
 import pytest
 
@@ -115,6 +116,62 @@ def test_a_creation_whose_answer_is_lost_is_found_by_its_mark_and_not_repeated(s
     with Cloud(server.url) as cloud:
         assert cloud.clone_volume()["volume_id"] == NEW_VOLUME
     assert len(server.seen("POST", CINDER + "/volumes")) == 1
+
+
+def answered_late(server, making, seconds=1.5, listed=True, meanwhile=lambda: None):
+    """A Cinder that begins the volume at once and says so after a while."""
+    def late(request):
+        answer = making.create(request)
+        meanwhile()
+        answer.delay = seconds
+        return answer
+
+    def listing(request):
+        mine = {"id": NEW_VOLUME, "metadata": making.wanted["metadata"]}
+        return Answer(json_body={"volumes": [mine]}) if listed else Answer(500)
+    server.on("POST", CINDER + "/volumes", late)
+    server.on("GET", CINDER + "/volumes/detail", listing)
+
+
+def test_a_volume_whose_creation_is_answered_after_the_deadline_is_deleted(server):
+    making = Making(server)
+    answered_late(server, making)
+    with Cloud(server.url) as cloud, pytest.raises(CloudError) as caught:
+        cloud.clone_volume(timeout_ms=700)
+    assert caught.value.code == "TIMEOUT" and "make volume new" in caught.value.message
+    assert making.deleted and "left behind" not in caught.value.message
+
+
+def test_a_volume_whose_creation_is_answered_after_a_cancellation_is_deleted(server):
+    making, (ours, theirs) = Making(server), os.pipe()
+    answered_late(server, making, meanwhile=lambda: os.write(theirs, b"x"))
+    with Cloud(server.url) as cloud, pytest.raises(CloudError) as caught:
+        cloud.clone_volume(cancel_fd=ours)
+    os.close(ours)
+    os.close(theirs)
+    assert caught.value.code == "CANCELLED" and making.deleted and "left behind" not in caught.value.message
+
+
+def test_a_volume_that_shows_up_late_after_a_cancellation_is_deleted(server):
+    making, (ours, theirs) = Making(server), os.pipe()
+    answered_late(server, making, meanwhile=lambda: os.write(theirs, b"x"))
+    mine = server.on("GET", CINDER + "/volumes/detail", Answer(json_body={"volumes": []}), lambda request: Answer(
+        json_body={"volumes": [{"id": NEW_VOLUME, "metadata": making.wanted["metadata"]}]}))
+    with Cloud(server.url) as cloud, pytest.raises(CloudError) as caught:
+        cloud.clone_volume(cancel_fd=ours)
+    os.close(ours)
+    os.close(theirs)
+    assert caught.value.code == "CANCELLED" and making.deleted and len(mine.seen("GET", CINDER + "/volumes/detail")) == 2
+
+
+def test_a_volume_that_cannot_be_looked_for_is_named_by_its_mark(server):
+    making = Making(server)
+    answered_late(server, making, listed=False)
+    with Cloud(server.url) as cloud, pytest.raises(CloudError) as caught:
+        cloud.clone_volume(timeout_ms=700)
+    mark = making.wanted["metadata"]["vtclone_request"]
+    assert caught.value.code == "TIMEOUT" and "a volume with the metadata vtclone_request=%s may be left behind" % mark in \
+        caught.value.message
 
 
 @pytest.mark.parametrize("status,times", [(400, 1), (413, 1), (500, 1)])
