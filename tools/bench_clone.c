@@ -34,6 +34,7 @@ struct bench {
     vtclone_backend_info info;
     atomic_int_fast64_t failed, left; /* left: made, and not removed */
     double *took_ms;
+    int64_t started; /* threads of the last phase */
     bool *made; /* by number + 1: the one before the timed ones is number -1 */
     pthread_mutex_t lock; /* of first_error */
     vtclone_error first_error;
@@ -210,7 +211,9 @@ static int32_t run_workers(struct bench *bench, const char *what, int64_t first,
         .what = what, .first = first, .end = bench->count, .threads = bench->concurrency, .work = work, .context = bench,
     };
 
-    return cli_each_run(&each, err);
+    int32_t code = cli_each_run(&each, err);
+    bench->started = each.started;
+    return code;
 }
 
 static int32_t remove_all(struct bench *bench, vtclone_error *err)
@@ -269,14 +272,14 @@ static void print(struct bench *bench, const struct bench_cost *cost, double war
         printf("{\"engine\": \"%s\", \"count\": %lld, \"concurrency\": %lld, \"failed\": %lld, \"p50_ms\": %.3f, "
                "\"p99_ms\": %.3f, \"per_second\": %.1f, \"connects\": %llu, \"warm_up_ms\": %.1f, \"cpu_s\": %.3f, "
                "\"peak_kib\": %ld}\n",
-               cli_engine_names[bench->engine], (long long)bench->count, (long long)bench->concurrency,
+               cli_engine_names[bench->engine], (long long)bench->count, (long long)bench->started,
                (long long)atomic_load(&bench->failed), p50, p99, per_second, (unsigned long long)connects, warm_up_ms,
                cost->cpu_s, cost->peak_kib);
     else
         printf("engine       %s\nclones       %lld, %lld at a time, %lld failed\np50          %.3f ms\n"
                "p99          %.3f ms\nper second   %.1f\nconnects     %llu (before them: one, and %.1f ms)\n"
                "CPU          %.3f s\npeak memory  %ld KiB\n",
-               cli_engine_names[bench->engine], (long long)bench->count, (long long)bench->concurrency,
+               cli_engine_names[bench->engine], (long long)bench->count, (long long)bench->started,
                (long long)atomic_load(&bench->failed), p50, p99, per_second, (unsigned long long)connects, warm_up_ms,
                cost->cpu_s, cost->peak_kib);
 }

@@ -8,6 +8,8 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <string.h>
 
 static bool stopped(const struct cli_each *each)
 {
@@ -42,18 +44,25 @@ static void look(const void *context, struct cli_progress_state *state)
 int32_t cli_each_run(struct cli_each *each, vtclone_error *err)
 {
     struct cli_progress progress;
+    char text[128];
     pthread_t threads[CLI_EACH_THREADS_MAX];
     int64_t started = 0;
+    int problem = 0;
 
     atomic_store(&each->next, each->first);
     atomic_store(&each->done, 0);
     cli_progress_begin(&progress, each->what, look, each);
-    while (started < each->threads && pthread_create(&threads[started], NULL, worker, each) == 0)
+    while (started < each->threads && (problem = pthread_create(&threads[started], NULL, worker, each)) == 0)
         started++;
     for (int64_t i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     cli_progress_end(&progress);
-    if (started == each->threads)
+    each->started = started;
+    if (started > 0 && problem != 0)
+        fprintf(stderr, "vtclone: warning: %s: only %lld of %lld threads could be started (%s)\n", each->what, (long long)started,
+                (long long)each->threads, strerror_r(problem, text, sizeof(text)));
+    if (started > 0)
         return VTCLONE_OK;
-    return cli_fail(err, "only %lld of %lld threads could be started", (long long)started, (long long)each->threads);
+    cli_fail(err, "%s: no thread could be started (%s)", each->what, strerror_r(problem, text, sizeof(text)));
+    return err->code = VTCLONE_E_NOMEM;
 }

@@ -19,11 +19,12 @@ struct cli_each {
     void (*work)(void *context, int64_t number);
     void *context;
     int stop_fd;          /* 0: none; once it is readable, no further number is begun */
+    int64_t started;      /* of the threads */
     atomic_int_fast64_t next, done;
 };
 
-/* Returns when every number that was begun is done; each->done says how many. An error where fewer threads than asked for
- * could be started: what could be was still done. */
+/* Returns when every number that was begun is done; each->done says how many. Where not all threads could be started,
+ * the others do the work, and a line on standard error says so; an error where there was none. */
 int32_t cli_each_run(struct cli_each *each, vtclone_error *err);
 
 #endif

@@ -29,7 +29,7 @@ struct storm {
     const vtclone_decision *decision;
     struct clone_maker maker;
     struct made *volumes; /* command->count of them */
-    int64_t made, failed, elapsed_ms;
+    int64_t threads, made, failed, elapsed_ms;
 };
 
 /* Volume number n; the names begin at 1. */
@@ -143,7 +143,7 @@ static int32_t print_json(const struct storm *storm, vtclone_error *err)
     write_location(json, storm->decision);
     json_pair_int(json, "size_gib", command->request.size_gib);
     json_pair_int(json, "count", command->count);
-    json_pair_int(json, "concurrency", command->concurrency);
+    json_pair_int(json, "concurrency", storm->threads);
     json_pair_int(json, "made", storm->made);
     json_pair_int(json, "failed", storm->failed);
     json_pair_int(json, "elapsed_ms", storm->elapsed_ms);
@@ -221,6 +221,7 @@ static int32_t run(struct storm *storm, vtclone_error *err)
     const int64_t began = cli_now_ms();
     code = cli_each_run(&each, err);
     storm->elapsed_ms = cli_now_ms() - began;
+    storm->threads = each.started;
     clone_maker_close(&storm->maker);
     return code;
 }

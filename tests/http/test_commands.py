@@ -2,9 +2,12 @@
 import json
 import os
 import pty
+import resource
 import signal
 import subprocess
 import time
+
+import pytest
 
 from clouds import IMAGE, NEW_VOLUME, PASSWORD, TOKEN, VOLUME, image
 from scripted import Answer
@@ -81,6 +84,29 @@ def test_an_interrupt_while_a_volume_is_made_removes_it(server):
     process.send_signal(signal.SIGTERM)
     _, message = process.communicate(timeout=20)
     assert process.returncode == 4 and "cancelled" in message and making.deleted
+
+
+MANY = ["clone", "--image-id", IMAGE, "--volume-type", "netapp", "--size", "1", "--name-template", "v-{n}", "--format", "json"]
+
+
+def narrow(gib):
+    """Thread stacks of 1 GiB in an address space of so many: there is room for less than so many threads."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_STACK, (1 << 30, resource.getrlimit(resource.RLIMIT_STACK)[1]))
+        resource.setrlimit(resource.RLIMIT_AS, (gib << 30, gib << 30))
+    return limit
+
+
+@pytest.mark.skipif("WRAPPER" in os.environ, reason="a checker needs more address space than the limit leaves")
+@pytest.mark.parametrize("gib,made,status", [(4, 6, 0), (1, None, 4)])
+def test_many_volumes_are_made_by_as_many_threads_as_can_be_started(server, gib, made, status):
+    Making(server)
+    process = start(server, *MANY, "--count", "6", "--concurrency", "6", stderr=subprocess.PIPE, preexec_fn=narrow(gib))
+    out, message = process.communicate(timeout=60)
+    assert process.returncode == status and "could be started" in message
+    told = json.loads(out)
+    assert told.get("made") == made
+    assert 0 < told["concurrency"] < 6 if made else told["error"]["code"] == "VTCLONE_E_NOMEM"
 
 
 def test_a_cinder_clone_prints_the_volumes_id(server, vtclone):
