@@ -113,7 +113,7 @@ int32_t clone_make(const struct clone_maker *maker, const char *name, vtclone_de
         .size = sizeof(options),
         .availability_zone = command->zone,
         .timeout_ms = command->options.timeout_ms,
-        .cancel_fd = maker->cancel_fd,
+        .cancel_fd = command->count > 0 ? 0 : maker->cancel_fd, /* of many, those that were begun finish */
     };
 
     if (maker->cloud != NULL)

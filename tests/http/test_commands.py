@@ -109,6 +109,22 @@ def test_many_volumes_are_made_by_as_many_threads_as_can_be_started(server, gib,
     assert 0 < told["concurrency"] < 6 if made else told["error"]["code"] == "VTCLONE_E_NOMEM"
 
 
+def test_an_interrupt_of_many_lets_the_begun_ones_finish(server):
+    making = Making(server)
+    making.ends = "creating"
+    process = start(server, *MANY, "--count", "50", "--concurrency", "2", stderr=subprocess.PIPE)
+    while not making.looks:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    making.ends = "available"
+    out, _ = process.communicate(timeout=20)
+    told = json.loads(out)
+    begun = len(server.seen("POST", CINDER + "/volumes"))
+    assert process.returncode == 4 and not making.deleted and told["made"] == begun <= 3
+    assert told["volumes"][-1]["error"] == {"code": "VTCLONE_E_CANCELLED", "message": "not begun: interrupted"}
+
+
 def test_a_cinder_clone_prints_the_volumes_id(server, vtclone):
     Making(server)
     run = vtclone("clone", "--image-id", IMAGE, "--volume-type", "netapp", "--volume", "v", "--size", "1")
