@@ -252,6 +252,19 @@ int cli_report_error(const char *program, const vtclone_error *err, bool json)
     return cli_status(err->code);
 }
 
+int cli_end(const char *program, int status)
+{
+    char errno_text[128];
+
+    if (fflush(stdout) != 0)
+        fprintf(stderr, "%s: write to standard output: %s\n", program, strerror_r(errno, errno_text, sizeof(errno_text)));
+    else if (ferror(stdout))
+        fprintf(stderr, "%s: write to standard output: failed\n", program);
+    else
+        return status;
+    return status == CLI_OK || status == CLI_MISS ? CLI_SERVICE : status;
+}
+
 void cli_handle_options(vtclone_options *options)
 {
     const char *debug = getenv("VTCLONE_DEBUG");

@@ -67,6 +67,8 @@ int32_t cli_fail(vtclone_error *err, const char *format, ...) __attribute__((for
 
 /* One line on standard error, and with json {"error": {...}} on standard output; returns the exit status for it. */
 int cli_report_error(const char *program, const vtclone_error *err, bool json);
+/* At the end of main(): the status, or CLI_SERVICE where what was printed did not get out and the status would not tell. */
+int cli_end(const char *program, int status);
 
 /* The exit status for a code of the library. */
 int cli_status(int32_t code);

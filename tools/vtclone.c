@@ -26,7 +26,7 @@ static void usage(FILE *to)
     fputs("\n  --version  print the version\n", to);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (argc < 2) {
         usage(stderr);
@@ -46,4 +46,9 @@ int main(int argc, char **argv)
     fprintf(stderr, "vtclone: %s is no command\n", argv[1]);
     usage(stderr);
     return CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    return cli_end("vtclone", run(argc, argv));
 }

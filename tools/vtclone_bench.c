@@ -44,7 +44,7 @@ void bench_end(struct bench_cost *cost)
     cost->peak_kib = now.peak_kib;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (argc < 2) {
         fputs(usage, stderr);
@@ -64,4 +64,9 @@ int main(int argc, char **argv)
         return bench_resolve(argc - 1, argv + 1);
     fprintf(stderr, "vtclone-bench: %s is no command\n%s", argv[1], usage);
     return CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    return cli_end("vtclone-bench", run(argc, argv));
 }

@@ -211,3 +211,16 @@ def test_help_and_version_go_to_standard_output():
     for args in (["--help"], ["resolve", "--help"], ["clone", "-h"], ["--version"]):
         done = run(*args)
         assert done.returncode == 0 and done.stdout and not done.stderr
+
+
+@pytest.mark.parametrize("program, args, status", [
+    ("vtclone", ["resolve", "--volume-type", "ceph"], 4), ("vtclone", ["resolve", "--volume-type", "none"], 4),
+    ("vtclone", ["--version"], 4), ("vtclone", ["clone", "--help"], 4), ("vtclone", ["resolve", "--format", "json"], 2),
+    ("vtclone-bench", ["resolve", "--volume-type", "ceph", "--count", "1"], 4), ("vtclone-bench", ["--help"], 4)])
+def test_output_that_cannot_be_written_is_a_failure(files, program, args, status):
+    documents = ["--site", files("site.json", SITE), "--image", files("image.json", image())] if args[0] == "resolve" else []
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([os.path.join(os.path.dirname(VTCLONE), program), *args, *documents], stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == status
+    assert done.stderr.splitlines()[-1].startswith(f"{program}: write to standard output: ")
