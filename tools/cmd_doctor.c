@@ -201,6 +201,8 @@ static int run(const struct doctor_command *command)
         code = cli_fail(&err, "--volumes needs --images or --image-id");
     else if (command->image_count > 0 && !command->live)
         code = cli_fail(&err, "--image-id needs --live");
+    else if (command->certify && command->site == NULL && !command->live)
+        code = cli_fail(&err, "--certify needs --site or --live");
     else
         code = examine_visibly(&report, command, &err);
     if (code == VTCLONE_OK && command->json)

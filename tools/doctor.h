@@ -142,7 +142,7 @@ void check_facts(struct report *report, const struct facts *facts, const struct 
 int32_t check_images(struct report *report, const struct facts *facts, const struct cli_text *images,
                      const struct cli_text *volumes, vtclone_error *err);
 void check_ceph(struct report *report, const struct facts *facts);
-/* Which engine serves each rbd backend; makes and removes scratch clones. VTCLONE_E_INVALID without a site. */
+/* Which engine serves each rbd backend; makes and removes scratch clones. Not checked without a site. */
 int32_t check_engines(struct report *report, const struct facts *facts, vtclone_error *err);
 
 /* ---- live services ---- */

@@ -4,17 +4,20 @@
  */
 #include "cli_cloud.h"
 #include "doctor.h"
+#include "error.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define TEXT(...) arena_printf(&report->arena, __VA_ARGS__)
 
-static void service_failed(struct report *report, const char *subject, const vtclone_error *err)
+/* The error becomes a finding, and the examination goes on without it. */
+static void service_failed(struct report *report, const char *subject, vtclone_error *err)
 {
     report->service_failed = true;
     report_add(report, DOCTOR_ERROR, "SERVICE_FAILED", subject, TEXT("%s", err->message),
                "see that the service answers and that the OS_* environment names a user with the role admin");
+    error_clear(err);
 }
 
 int32_t live_site(struct report *report, const char *file, vtclone_cloud **cloud, struct facts *facts,
@@ -116,8 +119,10 @@ int32_t check_engines(struct report *report, const struct facts *facts, vtclone_
     vtclone_options options;
     vtclone *handle = NULL;
 
-    if (facts->site == NULL)
-        return cli_fail(err, "--certify needs --site or --live");
+    if (facts->site == NULL) {
+        report_not_checked(report, "engines: without an answer of the live services there is no site");
+        return VTCLONE_OK;
+    }
     cli_handle_options(&options);
     int32_t code = vtclone_open(&options, &handle, err);
     for (size_t i = 0; i < facts->backend_count && code == VTCLONE_OK; i++)

@@ -131,6 +131,17 @@ def test_a_cinder_clone_prints_the_volumes_id(server, vtclone):
     assert run.returncode == 0 and "volume v of 1 GiB, id %s: cinder-clone" % NEW_VOLUME in run.stdout
 
 
+def test_doctor_goes_on_where_keystone_is_down(server, vtclone, tmp_path):
+    server.close()
+    run = vtclone("doctor", "--live", "--certify", "--image-id", IMAGE, "--format", "json")
+    told = json.loads(run.stdout)
+    assert run.returncode == 4 and [one["code"] for one in told["findings"]] == ["SERVICE_FAILED"] * 2
+    assert [line for line in told["not_checked"] if line.startswith("engines: ")]
+    (tmp_path / "bad.json").write_text('{"images": [')
+    run = vtclone("doctor", "--live", "--images", str(tmp_path / "bad.json"))
+    assert run.returncode == 2 and run.stderr.startswith("vtclone doctor: images") and "Keystone" not in run.stderr
+
+
 def test_debug_lines_name_requests_and_no_secret(server, vtclone):
     run = vtclone("resolve", "--image-id", IMAGE, "--volume-type", "netapp", VTCLONE_DEBUG="1")
     assert run.returncode == 0
