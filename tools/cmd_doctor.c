@@ -122,7 +122,7 @@ static int32_t look_at_images(struct report *report, const struct doctor_command
     if (code == VTCLONE_OK && command->images != NULL)
         code = cli_read_file(command->images, "images", &images, err);
     if (code == VTCLONE_OK && command->images != NULL)
-        code = check_images(report, facts, &images, &volumes, err);
+        code = check_images(report, facts, command->images, &images, &volumes, err);
     for (size_t i = 0; i < command->image_count && code == VTCLONE_OK; i++)
         code = live_image(report, cloud, command->image_ids[i], facts, &volumes, err);
     free(images.data);
@@ -185,7 +185,7 @@ static int conclude(const struct report *report)
 {
     if (report->service_failed)
         return CLI_SERVICE;
-    return report->count[DOCTOR_ERROR] + report->count[DOCTOR_WARNING] > 0 ? CLI_MISS : CLI_OK;
+    return report->count[DOCTOR_ERROR] + report->count[DOCTOR_WARNING] > 0 || report->full ? CLI_MISS : CLI_OK;
 }
 
 static int run(const struct doctor_command *command)

@@ -138,8 +138,9 @@ void check_library(struct report *report);
 void check_cinder(struct report *report, const struct ini *cinder, const struct ini *glance);
 void check_glance(struct report *report, const struct ini *glance, const struct ini *cinder);
 void check_facts(struct report *report, const struct facts *facts, const struct ini *cinder);
-/* images: Glance's {"images": [...]}, a list, or one image; volumes (may be NULL): Cinder's volumes with details. */
-int32_t check_images(struct report *report, const struct facts *facts, const struct cli_text *images,
+/* images: Glance's {"images": [...]}, a list, or one image, and the file they are from (NULL: none); volumes (may be NULL):
+ * Cinder's volumes with details. VTCLONE_E_DOCUMENT: it is something else. */
+int32_t check_images(struct report *report, const struct facts *facts, const char *path, const struct cli_text *images,
                      const struct cli_text *volumes, vtclone_error *err);
 void check_ceph(struct report *report, const struct facts *facts);
 /* Which engine serves each rbd backend; makes and removes scratch clones. Not checked without a site. */

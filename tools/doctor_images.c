@@ -18,14 +18,27 @@ static const char *text_of(const struct json *object, const char *key)
     return value != NULL && value->type == JSON_STRING ? value->text : NULL;
 }
 
-/* {"KEY": [...]}, a list, or one object: the first member and whether that is all. */
-static const struct json *list_of(const struct json *root, const char *key)
+/* {"KEY": [...]}, a list, or one object: the first of them. All have an id, and those of Glance a status; another document
+ * would be found to be well only because nothing in it was looked at. */
+static int32_t list_of(const struct json *root, const char *key, const char *what, bool with_status, const struct json **out,
+                       vtclone_error *err)
 {
     const struct json *list = json_get(root, key);
+    size_t number = 1;
 
     if (list != NULL && list->type == JSON_ARRAY)
-        return list->first;
-    return root->type == JSON_ARRAY ? root->first : json_get(root, "id") != NULL ? root : NULL;
+        *out = list->first;
+    else if (list == NULL && root->type == JSON_ARRAY)
+        *out = root->first;
+    else if (list == NULL && json_get(root, "id") != NULL)
+        *out = root;
+    else
+        return error_set(err, VTCLONE_E_DOCUMENT, "%s: neither {\"%s\": [...]} nor a list nor one of them", what, key);
+    for (const struct json *entry = *out; entry != NULL; entry = entry->next, number++)
+        if (text_of(entry, "id") == NULL || (with_status && text_of(entry, "status") == NULL))
+            return error_set(err, VTCLONE_E_DOCUMENT, "%s: number %zu has no \"id\"%s: this is not the service's own JSON", what,
+                             number, with_status ? " or no \"status\"" : "");
+    return VTCLONE_OK;
 }
 
 /* The image a volume was made from. */
@@ -91,12 +104,14 @@ static int32_t read_volumes(struct report *report, const struct cli_text *text, 
                             vtclone_error *err)
 {
     struct json *root;
+    const struct json *first;
+    size_t room = 0;
     int32_t code = json_parse(&report->arena, "volumes", text->data, text->len, &root, err);
 
+    if (code == VTCLONE_OK)
+        code = list_of(root, "volumes", "volumes", false, &first, err);
     if (code != VTCLONE_OK)
         return code;
-    const struct json *first = list_of(root, "volumes");
-    size_t room = 0;
     for (const struct json *volume = first; volume != NULL; volume = volume->next)
         room++;
     out->ids = room == 0 ? NULL : arena_alloc(&report->arena, room, sizeof(*out->ids));
@@ -166,19 +181,24 @@ static void check_image(struct report *report, const struct facts *facts, const 
                    change);
 }
 
-int32_t check_images(struct report *report, const struct facts *facts, const struct cli_text *images,
+int32_t check_images(struct report *report, const struct facts *facts, const char *path, const struct cli_text *images,
                      const struct cli_text *volumes, vtclone_error *err)
 {
+    const char *what = path == NULL ? "images" : TEXT("images: %.300s", path);
+    const struct json *image;
     struct json *root;
     struct volume_images made = { 0 };
     size_t count = 0;
-    int32_t code = json_parse(&report->arena, "images", images->data, images->len, &root, err);
 
+    if (what == NULL)
+        return error_nomem(err, "images");
+    int32_t code = json_parse(&report->arena, what, images->data, images->len, &root, err);
+    if (code == VTCLONE_OK)
+        code = list_of(root, "images", what, true, &image, err);
     if (code == VTCLONE_OK && volumes != NULL && volumes->data != NULL)
         code = read_volumes(report, volumes, &made, err);
     if (code != VTCLONE_OK)
         return code;
-    const struct json *image = list_of(root, "images");
     if (image == root) {
         check_image(report, facts, &made, root);
         count = 1;

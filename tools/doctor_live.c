@@ -48,7 +48,7 @@ int32_t live_image(struct report *report, vtclone_cloud *cloud, const char *imag
     int32_t code = vtclone_cloud_image(cloud, image_id, NULL, &text.data, &text.len, err);
 
     if (code == VTCLONE_OK) {
-        code = check_images(report, facts, &text, volumes, err);
+        code = check_images(report, facts, NULL, &text, volumes, err);
         vtclone_string_free(text.data);
         return code;
     }

@@ -85,6 +85,10 @@ static void write_report(struct json_writer *writer, const struct report *report
     json_pair_int(writer, "errors", (int64_t)report->count[DOCTOR_ERROR]);
     json_pair_int(writer, "warnings", (int64_t)report->count[DOCTOR_WARNING]);
     json_pair_int(writer, "notes", (int64_t)report->count[DOCTOR_NOTE]);
+    if (report->full) {
+        json_key(writer, "truncated");
+        json_boolean(writer, true);
+    }
     write_lines(writer, "checked", report->checked);
     write_lines(writer, "not_checked", report->not_checked);
     json_key(writer, "findings");

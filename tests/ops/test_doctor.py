@@ -357,6 +357,35 @@ def test_images_that_can_never_be_cloned_count_their_volumes(well):
     assert signed["severity"] == "note" and "signed_images" in signed["change"]
 
 
+@pytest.mark.parametrize("document, words", [
+    ([{"ID": IMAGES[0]["id"], "Name": "a", "Status": "active"}], 'number 1 has no "id" or no "status"'),
+    ([IMAGES[0], dict(IMAGES[1], status=None)], 'number 2 has no "id"'), ([1, "x"], 'number 1 has no "id"'),
+    ({"foo": 1}, "neither"), ({"images": {}}, "neither"), ("text", "neither"), ({"id": "x"}, "number 1")])
+def test_a_document_that_is_not_of_images_is_refused_with_its_path(well, document, words):
+    path = well.folder / "images.json"
+    path.write_text(json.dumps(document))
+    done = well.doctor("--no-ceph", "--images", str(path), json_format=False)
+    assert done.returncode == 2 and done.stderr.startswith("vtclone doctor: images: %s: " % path) and words in done.stderr
+
+
+def test_volumes_of_another_form_are_refused(well):
+    (well.folder / "images.json").write_text(json.dumps([]))
+    (well.folder / "volumes.json").write_text(json.dumps([{"ID": "x"}]))
+    done = well.doctor("--no-ceph", "--images", str(well.folder / "images.json"), "--volumes", str(well.folder / "volumes.json"),
+                       json_format=False)
+    assert done.returncode == 2 and 'volumes: number 1 has no "id"' in done.stderr
+
+
+def test_a_report_that_is_full_says_so_and_is_never_well(well):
+    (well.folder / "images.json").write_text(json.dumps([dict(IMAGES[2], id="cow-%d" % n) for n in range(5001)]))
+    report = well.doctor("--no-ceph", "--images", str(well.folder / "images.json"))
+    assert report["truncated"] is True and (report["notes"], report["warnings"], report["errors"]) == (5000, 0, 0)
+    assert report["status"] == 3
+    (well.folder / "images.json").write_text(json.dumps([IMAGES[2]]))
+    report = well.doctor("--no-ceph", "--images", str(well.folder / "images.json"))
+    assert "truncated" not in report and report["status"] == 0
+
+
 def images_report(well, **properties):
     (well.folder / "images.json").write_text(json.dumps([dict(IMAGES[1], **properties)]))
     return well.doctor("--no-ceph", "--images", str(well.folder / "images.json"))
