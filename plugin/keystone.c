@@ -11,6 +11,8 @@
 #include <sys/param.h>
 
 #define SECRETS_BYTES (256u * 1024)
+#define EARLY_MS 3000                                 /* for a renewal that could as well be made later */
+#define EARLY_AGAIN_NS (5 * (int64_t)1000000000)      /* after one that failed */
 #define LONGEST_MARGIN_NS (120 * (int64_t)1000000000) /* renewed this long before it expires, or a quarter of its life */
 
 /* ---- tokens ---- */
@@ -281,6 +283,19 @@ static int32_t renew(struct keystone *keystone, const struct call *call, uint64_
     }
 }
 
+/* Called with the lock, by a thread whose token is still good: a Keystone that hangs must not take the call's time. */
+static void renew_early(struct keystone *keystone, const struct call *call, uint64_t refused)
+{
+    struct call brief = *call;
+    const uint64_t serial = keystone->token->serial;
+    vtclone_error ignored = { 0 };
+
+    brief.deadline = deadline_in_ms(MIN(EARLY_MS, deadline_left_ms(call->deadline) / 4));
+    renew(keystone, &brief, refused, &ignored);
+    if (keystone->token->serial == serial)
+        keystone->token->renew_at_ns = monotonic_ns() + EARLY_AGAIN_NS;
+}
+
 int32_t keystone_token(struct keystone *keystone, const struct call *call, uint64_t refused, struct token **out,
                        vtclone_error *err)
 {
@@ -290,9 +305,11 @@ int32_t keystone_token(struct keystone *keystone, const struct call *call, uint6
     bool given = keystone->options.token != NULL;
     if (given && refused != 0) {
         rc = error_set(err, VTCLONE_E_KEYSTONE, "the token that was handed in was refused (HTTP 401): expired or revoked?");
-    } else if (!usable(keystone->token, refused) ||
-               (monotonic_ns() >= keystone->token->renew_at_ns && !keystone->renewal.under_way)) {
-        rc = renew(keystone, call, refused, err);
+    } else {
+        if (usable(keystone->token, refused) && monotonic_ns() >= keystone->token->renew_at_ns && !keystone->renewal.under_way)
+            renew_early(keystone, call, refused);
+        if (!usable(keystone->token, refused))
+            rc = renew(keystone, call, refused, err);
     }
     if (rc == VTCLONE_OK)
         *out = token_ref(keystone->token);

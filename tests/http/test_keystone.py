@@ -1,7 +1,10 @@
 """Credentials, tokens, catalogue, TLS, and the OS_* environment."""
 import json
+import os
+import pathlib
 import ssl
 import subprocess
+import sys
 import threading
 import time
 
@@ -10,6 +13,7 @@ import pytest
 from clouds import Cloud, CloudError, IMAGE, PASSWORD, PROJECT, TOKEN, token_answer, working_cloud
 from scripted import Answer, Server
 
+HERE = pathlib.Path(__file__).resolve().parent
 TOKENS = "/v3/auth/tokens"
 
 
@@ -93,6 +97,17 @@ def test_a_token_is_renewed_before_it_expires(server):
         cloud.image()
         cloud.image()
         assert cloud.stats().tokens == 1
+
+
+def test_a_keystone_that_hangs_does_not_fail_a_call_whose_token_is_still_good(server, tmp_path):
+    good = token_answer(server.url, expires="2029-12-31T23:01:00.000000Z")
+    server.on("POST", TOKENS, good, Answer(201, delay=20), good)
+    preload = str(tmp_path / "ahead.so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", preload, HERE / "ahead.c"], check=True)
+    run = subprocess.run([sys.executable, HERE / "renewal.py", server.url, preload], text=True, timeout=60, check=True,
+                         env={**os.environ, "LD_PRELOAD": os.environ.get("LD_PRELOAD", "") + " " + preload}, stdout=subprocess.PIPE)
+    (_, first), (hung, second), (later, third), (_, last) = [line.split() for line in run.stdout.splitlines()]
+    assert float(hung) < 4 and float(later) < 1 and [first, second, third, last] == ["1", "1", "1", "2"]
 
 
 def test_a_token_without_a_sensible_life_is_used_all_the_same(server):
