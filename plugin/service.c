@@ -25,6 +25,11 @@ static struct http_request http_form(const struct service *service, const struct
     };
 }
 
+static bool holds(const struct http_response *response, const char *token)
+{
+    return token != NULL && response->body != NULL && memmem(response->body, response->len, token, strlen(token)) != NULL;
+}
+
 /* One token, one request. *serial: of the cloud's token that was sent; 0: it was the user's. */
 static int32_t send_once(const struct service *service, const struct service_request *request, const char *url,
                          const struct call *call, uint64_t refused, uint64_t *serial, struct http_response *response,
@@ -45,9 +50,8 @@ static int32_t send_once(const struct service *service, const struct service_req
     form.token = request->user_token != NULL ? request->user_token : token->text;
     form.service_token = request->as_service ? token->text : NULL;
     rc = http_request(service->http, &form, call, response, err);
-    if (rc == VTCLONE_OK && response->status >= 400 && response->status != 401 && response->body != NULL &&
-        strstr(response->body, form.token) != NULL) {
-        /* What echoes the token is not worth showing. */
+    if (rc == VTCLONE_OK && (holds(response, form.token) || holds(response, form.service_token))) {
+        /* What echoes a token is not worth showing, nor reading: a member of it could get into a message. */
         explicit_bzero(response->body, response->len);
         response->len = 0;
     }

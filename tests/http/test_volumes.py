@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from clouds import Cloud, CloudError, IMAGE, NEW_VOLUME, PROJECT, VOLUME, image
+from clouds import Cloud, CloudError, IMAGE, NEW_VOLUME, PROJECT, TOKEN, VOLUME, image
 from scripted import Answer
 
 PATH = "/v2/images/" + IMAGE
@@ -86,6 +86,14 @@ def test_a_volume_that_cannot_be_deleted_is_named_with_the_failure(server):
     with Cloud(server.url) as cloud, pytest.raises(CloudError) as caught:
         cloud.clone_volume()
     assert "Cinder says that it is error; volume %s is left behind" % NEW_VOLUME in caught.value.message
+
+
+def test_a_token_that_a_good_answer_echoes_is_not_shown(server):
+    Making(server)
+    server.on("GET", CINDER + "/volumes/" + NEW_VOLUME, Answer(json_body={"volume": {"status": "hm " + TOKEN}}))
+    with Cloud(server.url) as cloud, pytest.raises(CloudError) as caught:
+        cloud.clone_volume()
+    assert caught.value.code == "CINDER" and TOKEN not in caught.value.message
 
 
 def test_a_volume_left_behind_keeps_the_errno_of_the_failure(server):
