@@ -214,6 +214,8 @@ int32_t cinder_types(struct cinder *cinder, const struct call *call, struct aren
                  marker != NULL ? "&marker=" : "", marker != NULL ? marker : "");
         int32_t rc = get_member(cinder, call, &request, "volume_types", JSON_ARRAY, true, arena, &pages[*count], &root,
                                 err);
+        if (rc == VTCLONE_OK && pages[*count] == NULL && *count > 0)
+            rc = error_set(err, VTCLONE_E_CINDER, "%s: page %zu was refused", request.what, *count + 1);
         if (rc != VTCLONE_OK || pages[*count] == NULL)
             return rc;
         const struct json *page = pages[(*count)++];

@@ -113,6 +113,15 @@ def test_a_page_that_comes_again_and_again_is_refused(server):
     assert caught.value.code == "CINDER" and "the same page came twice" in caught.value.message
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_later_page_that_is_refused_does_not_cut_the_list(server, status):
+    types = {**TYPES, "volume_type_links": [{"rel": "next", "href": "x"}]}
+    server.on("GET", CINDER + "/types", Answer(json_body=types), Answer(status))
+    with Cloud(server.url) as cloud, pytest.raises(CloudError) as caught:
+        cloud.site()
+    assert caught.value.code == "CINDER" and "page 2 was refused" in caught.value.message
+
+
 def test_the_json_of_stores_is_a_site_file(server, vtclone, tmp_path):
     run = vtclone("stores", "--format", "json")
     (tmp_path / "site.json").write_text(run.stdout)
