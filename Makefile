@@ -77,7 +77,8 @@ $(BUILD)/vtclone: $(BUILD)/tools/vtclone.o $(patsubst %.c,$(BUILD)/%.o,$(wildcar
 		$(doctor_objects) $(BUILD)/libvtclone.so.1
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lrados -lyajl $(RUNPATH)
 
-$(BUILD)/vtclone-bench: $(BUILD)/tools/vtclone_bench.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/bench_*.c tools/cli_*.c)) $(BUILD)/libvtclone.so.1
+$(BUILD)/vtclone-bench: $(BUILD)/tools/vtclone_bench.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/bench_*.c tools/cli_*.c)) \
+		$(BUILD)/plugin/strbuf.o $(BUILD)/libvtclone.so.1
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -l:libvtclone.so.1 -lyajl -lrbd -lrados -lpthread $(RUNPATH)
 
 -include $(lib_objects:.o=.d) $(tool_objects:.o=.d)

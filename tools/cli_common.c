@@ -2,6 +2,7 @@
  * cli_common.c - what the subcommands of vtclone share: options, documents from files, errors and exit statuses.
  */
 #include "cli_cloud.h"
+#include "strbuf.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,13 +14,19 @@
 
 int32_t cli_fail(vtclone_error *err, const char *format, ...)
 {
+    char raw[sizeof(err->message)];
+    struct strbuf text, clean;
     va_list args;
 
     err->code = VTCLONE_E_INVALID;
     err->sys_errno = 0;
+    strbuf_init(&text, raw, sizeof(raw));
     va_start(args, format);
-    vsnprintf(err->message, sizeof(err->message), format, args);
+    strbuf_vprintf(&text, format, args);
     va_end(args);
+    /* Arguments and file names may be anything: what is shown is UTF-8 without control characters. */
+    strbuf_init(&clean, err->message, sizeof(err->message));
+    strbuf_add_escaped(&clean, text.data, text.len);
     return err->code;
 }
 

@@ -137,6 +137,15 @@ def test_a_wrong_option_is_told_in_json_too_wherever_format_stands(program, comm
         assert "s3cr3t" not in done.stderr
 
 
+@pytest.mark.parametrize("program", ["vtclone", "vtclone-bench"])
+def test_an_argument_that_is_not_utf8_is_told_in_json_that_is(program):
+    done = subprocess.run([os.path.join(os.path.dirname(VTCLONE), program), "resolve", "--format", "json", b"\xff\033"],
+                          capture_output=True, timeout=60)
+    message = json.loads(done.stdout.decode())["error"]["message"]
+    assert done.returncode == 2 and message == "unexpected argument \\xff\\x1b"
+    assert done.stderr.decode() == f"{program} resolve: {message}\n"
+
+
 def test_an_option_without_its_value_is_told_in_json_too():
     done = run("resolve", "--format", "json", "--volume-type")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
