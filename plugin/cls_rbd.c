@@ -182,20 +182,31 @@ rados_write_op_t cls_child_detach(uint64_t snap_id, int64_t child_pool_id, const
     return child("child_detach", snap_id, child_pool_id, child_id);
 }
 
+/* An operation on the id object that is there and, as set_id writes it, is the image's of that id. */
+static rados_write_op_t with_id(const char *id)
+{
+    struct method_call call;
+
+    if (!begin(&call))
+        return NULL;
+    cls_put_string(&call.argument, id);
+    rados_write_op_assert_exists(call.op);
+    rados_write_op_cmpext(call.op, (const char *)call.argument.data, call.argument.len, 0, NULL);
+    return call.op;
+}
+
 rados_write_op_t cls_id_mark_undo(const char *id)
 {
-    rados_write_op_t op = rados_create_write_op();
+    rados_write_op_t op = with_id(id);
 
-    if (op != NULL) {
-        rados_write_op_assert_exists(op);
+    if (op != NULL)
         rados_write_op_setxattr(op, CLS_MARK_UNDO, id, strlen(id));
-    }
     return op;
 }
 
 rados_write_op_t cls_id_remove_marked(const char *id)
 {
-    rados_write_op_t op = rados_create_write_op();
+    rados_write_op_t op = with_id(id);
 
     if (op != NULL) {
         rados_write_op_cmpxattr(op, CLS_MARK_UNDO, LIBRADOS_CMPXATTR_OP_EQ, id, strlen(id));

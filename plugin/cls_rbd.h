@@ -63,10 +63,17 @@ rados_write_op_t cls_child_attach(uint64_t snap_id, int64_t child_pool_id, const
 
 rados_write_op_t cls_child_detach(uint64_t snap_id, int64_t child_pool_id, const char *child_id);
 rados_write_op_t cls_dir_remove(const char *name, const char *id); /* -ENOENT where the pair is not there */
+/* These end as cls_is_other_id() where the id object is another image's. */
 rados_write_op_t cls_id_mark_undo(const char *id);
 rados_write_op_t cls_id_remove_marked(const char *id);             /* -ECANCELED where it does not carry that mark */
 rados_write_op_t cls_header_remove_unfinished(void);               /* -ECANCELED where it is finished */
 rados_write_op_t cls_object_remove(void);
+
+/* A comparison of an object's bytes that fails answers with MAX_ERRNO (4095) and the place where they differ. */
+static inline bool cls_is_other_id(int result)
+{
+    return result <= -4095;
+}
 
 /* ---- reading ---- */
 

@@ -25,22 +25,29 @@ static int run_one(const char *step, rados_ioctx_t ioctx, const char *prefix, co
     batch_write(&batch, step, ioctx, prefix, name, op);
     result = batch_run(&batch, deadline);
     batch_end(&batch);
-    return result == -ENOENT || result == -ECANCELED || result == -ENODATA ? 0 : result;
+    return result == -ENOENT || result == -ECANCELED || result == -ENODATA || cls_is_other_id(result) ? 0 : result;
 }
 
-/* From here on nobody can complete the image: the id object says that it is being removed. */
-static int mark(struct direct_undo *undo, struct deadline deadline)
+static int on_id_object(const struct direct_undo *undo, rados_write_op_t op, struct deadline deadline)
 {
-    struct name_facts name;
     struct batch batch;
     int result;
 
+    batch_init(&batch);
+    batch_write(&batch, "undo-mark", undo->target, CLS_ID_PREFIX, undo->volume, op);
+    result = batch_run(&batch, deadline);
+    batch_end(&batch);
+    return result;
+}
+
+/* From here on nobody can complete the image: the id object says that it is being removed, or is another image's. */
+static int mark(struct direct_undo *undo, struct deadline deadline)
+{
+    struct name_facts name;
+    int result;
+
     if (!(undo->begun & BEGUN_ID)) {
-        batch_init(&batch);
-        batch_write(&batch, "undo-mark", undo->target, CLS_ID_PREFIX, undo->volume,
-                    cls_id_create(undo->id, CLS_MARK_UNDO));
-        result = batch_run(&batch, deadline);
-        batch_end(&batch);
+        result = on_id_object(undo, cls_id_create(undo->id, CLS_MARK_UNDO), deadline);
         if (result == 0)
             undo->begun |= BEGUN_MARK;
         if (result != -EEXIST)
@@ -48,16 +55,14 @@ static int mark(struct direct_undo *undo, struct deadline deadline)
         result = cls_read_name(undo->target, undo->volume, deadline, &name);
         if (result < 0)
             return result;
-        if (strcmp(name.id, undo->id) != 0)
-            return 0; /* the name is another image's: nobody can complete this one */
-        if (name.adopted)
+        if (strcmp(name.id, undo->id) == 0 && name.adopted)
             return DIRECT_UNDO_ADOPTED;
         /* Its creation had no answer, or this is a second try. */
     }
-    result = run_one("undo-mark", undo->target, CLS_ID_PREFIX, undo->volume, cls_id_mark_undo(undo->id), deadline);
+    result = on_id_object(undo, cls_id_mark_undo(undo->id), deadline);
     if (result == 0)
         undo->begun |= BEGUN_MARK;
-    return result;
+    return result == -ENOENT || cls_is_other_id(result) ? 0 : result;
 }
 
 static int remove_objects(const struct direct_undo *undo, struct deadline deadline)

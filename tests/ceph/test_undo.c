@@ -143,6 +143,33 @@ static void after_two_minutes_it_gives_up(void **state)
     volume_remove(&lab, "volumes", volume);
 }
 
+static void become_another_image(void)
+{
+    int order = 0;
+
+    volume_remove(&lab, "volumes", volume);
+    assert_int_equal(rbd_create2(lab_pool(&lab, "volumes"), volume, MIB, 1, &order), 0);
+}
+
+/* The first mark has no answer; until the second try somebody has removed the volume and made another one. */
+static void an_image_that_took_the_name_meanwhile_is_not_undone(void **state)
+{
+    vtclone_error error = { 0 };
+    char oid[100], value[80];
+
+    (void)state;
+    acts[0] = (struct act){ "write rbd_header", 2, 1, -EIO, 0, NULL }; /* the parent's, with the child's entry */
+    acts[1] = (struct act){ "write rbd_id", 1, 1, -ETIMEDOUT, 0, become_another_image };
+    assert_int_equal(clone_try(handle, decision, VTCLONE_ENGINE_DIRECT, volume, 0, &error), VTCLONE_E_RADOS);
+    if (strstr(error.message, "attach the volume to its parent") == NULL)
+        fail_msg("%s", error.message);
+    sleep_ms(1500); /* the thread has tried */
+    assert_int_equal(volume_size(&lab, "volumes", volume), MIB);
+    snprintf(oid, sizeof(oid), "rbd_id.%s", volume);
+    assert_int_equal(rados_getxattr(lab_pool(&lab, "volumes"), oid, "vtclone.undo", value, sizeof(value)), -ENODATA);
+    volume_remove(&lab, "volumes", volume);
+}
+
 static void a_scratch_clone_of_a_certification_is_undone_later_too(void **state)
 {
     vtclone_error error = { 0 };
@@ -190,6 +217,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_thread_for_it_it_stays_and_that_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(beyond_64_that_are_undone_later_it_stays_and_that_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(after_two_minutes_it_gives_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_image_that_took_the_name_meanwhile_is_not_undone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_scratch_clone_of_a_certification_is_undone_later_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_call_for_a_name_at_work_waits_to_its_deadline_and_says_why, set_up, tear_down),
     };
