@@ -10,14 +10,14 @@
 
 #define V1_CHILDREN_MAX (1u << 20) /* bytes of the list of version 1 */
 
-static int run_one(const char *step, rados_ioctx_t ioctx, const char *name, rados_write_op_t op,
+static int run_one(const char *step, rados_ioctx_t ioctx, const char *prefix, const char *name, rados_write_op_t op,
                    struct deadline deadline)
 {
     struct batch batch;
     int result;
 
     batch_init(&batch);
-    batch_write(&batch, step, ioctx, CLS_HEADER_PREFIX, name, op);
+    batch_write(&batch, step, ioctx, prefix, name, op);
     result = batch_run(&batch, deadline);
     batch_end(&batch);
     return result;
@@ -63,11 +63,11 @@ static bool same_parent(const struct header_facts *one, const struct header_fact
            strcmp(one->parent.image_id, other->parent.image_id) == 0;
 }
 
-int child_entry_ensure(rados_ioctx_t target, rados_ioctx_t source, const char *id, const struct header_facts *header,
-                       struct deadline deadline)
+/* *made: the entry is new. */
+static int ensure(rados_ioctx_t target, rados_ioctx_t source, const char *id, const struct header_facts *header,
+                  struct deadline deadline, bool *made)
 {
     const struct parent_spec *parent = &header->parent;
-    int64_t target_id = rados_ioctx_get_id(target);
     struct header_facts now = { 0 };
     int result;
 
@@ -75,22 +75,36 @@ int child_entry_ensure(rados_ioctx_t target, rados_ioctx_t source, const char *i
         result = is_version_1(target, id, parent, deadline);
         if (result != 0)
             return result > 0 ? 0 : result;
-        result = run_one("child-feature", target, id, cls_clone_child_set(), deadline);
+        result = run_one("child-feature", target, CLS_HEADER_PREFIX, id, cls_clone_child_set(), deadline);
         if (result < 0)
             return result == -ENOENT ? -ESTALE : result;
     }
-    result = run_one("child-again", source, parent->image_id, cls_child_attach(parent->snap_id, target_id, id), deadline);
+    result = run_one("child-again", source, CLS_HEADER_PREFIX, parent->image_id,
+                     cls_child_attach(parent->snap_id, rados_ioctx_get_id(target), id), deadline);
     if (result == -EEXIST)
         return 0;
     if (result < 0)
         return result;
+    *made = true;
     /* Somebody may be removing the image at this moment, the entry first: then the new one must not stay. */
     result = cls_read_header(target, id, deadline, &now);
-    if (result == 0 && same_parent(&now, header))
-        return 0;
-    if (result == 0 || result == -ENOENT) {
-        run_one("child-back", source, parent->image_id, cls_child_detach(parent->snap_id, target_id, id), deadline);
-        result = -ESTALE;
+    return result == -ENOENT || (result == 0 && !same_parent(&now, header)) ? -ESTALE : result;
+}
+
+int child_entry_adopt(rados_ioctx_t target, rados_ioctx_t source, const char *volume, const char *id,
+                      const struct header_facts *header, struct deadline deadline)
+{
+    const struct parent_spec *parent = &header->parent;
+    bool made = false;
+    int result = ensure(target, source, id, header, deadline, &made);
+
+    if (result == 0) {
+        result = run_one("adopt", target, CLS_ID_PREFIX, volume, cls_id_adopt(id), deadline);
+        if (result == -ENOENT || cls_is_other_id(result))
+            result = -ECANCELED;
     }
+    if ((result == -ESTALE || result == -ECANCELED) && made)
+        run_one("child-back", source, CLS_HEADER_PREFIX, parent->image_id,
+                cls_child_detach(parent->snap_id, rados_ioctx_get_id(target), id), deadline);
     return result;
 }

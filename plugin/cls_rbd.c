@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #define ARGUMENT_MAX 1024 /* bytes of one method's argument, metadata apart */
+#define ADOPTED_FOR_GOOD "kept" /* no image's id */
 
 /* An operation and the argument of the class method that it will call. */
 struct method_call {
@@ -195,12 +196,28 @@ static rados_write_op_t with_id(const char *id)
     return call.op;
 }
 
-rados_write_op_t cls_id_mark_undo(const char *id)
+/* A mark that is not there compares as an empty one. */
+rados_write_op_t cls_id_adopt(const char *id)
 {
     rados_write_op_t op = with_id(id);
 
-    if (op != NULL)
+    if (op != NULL) {
+        rados_write_op_cmpxattr(op, CLS_MARK_UNDO, LIBRADOS_CMPXATTR_OP_EQ, "", 0);
+        rados_write_op_setxattr(op, CLS_MARK_ADOPTED, ADOPTED_FOR_GOOD, strlen(ADOPTED_FOR_GOOD));
+    }
+    return op;
+}
+
+rados_write_op_t cls_id_mark_undo(const char *id, bool own_adoption)
+{
+    rados_write_op_t op = with_id(id);
+
+    if (op != NULL) {
+        /* cls_id_create() has given it the id. */
+        rados_write_op_cmpxattr(op, CLS_MARK_ADOPTED, LIBRADOS_CMPXATTR_OP_EQ, own_adoption ? id : "",
+                                own_adoption ? strlen(id) : 0);
         rados_write_op_setxattr(op, CLS_MARK_UNDO, id, strlen(id));
+    }
     return op;
 }
 

@@ -7,7 +7,9 @@
  *
  * Marks of our own, extended attributes, tell our leftovers from images of others. CLS_MARK_UNFINISHED is on a header from
  * its creation until its parent is attached, CLS_MARK_UNDO on an id object while its image is being removed, and
- * CLS_MARK_ADOPTED stays on the id object of an image that another call than the one that began it has completed.
+ * CLS_MARK_ADOPTED stays on the id object of an image that another call than the one that began it has completed, or has
+ * found whole and reported. An id object gets one of the last two only where it has not the other: what is being removed
+ * is not reported, and what was reported is not removed.
  */
 #ifndef VTCLONE_CLS_RBD_H
 #define VTCLONE_CLS_RBD_H
@@ -54,6 +56,8 @@ rados_write_op_t cls_parent_attach(const struct parent_spec *parent, uint64_t ov
                                    size_t metadata_len);
 /* mark: NULL, CLS_MARK_UNDO or CLS_MARK_ADOPTED. */
 rados_write_op_t cls_id_create(const char *id, const char *mark);
+/* Marks an id object as adopted for good. -ECANCELED where its image is being removed, else as those for undoing. */
+rados_write_op_t cls_id_adopt(const char *id);
 /* Says on a header that it is a clone's. */
 rados_write_op_t cls_clone_child_set(void);
 /* On the parent's header. */
@@ -63,9 +67,10 @@ rados_write_op_t cls_child_attach(uint64_t snap_id, int64_t child_pool_id, const
 
 rados_write_op_t cls_child_detach(uint64_t snap_id, int64_t child_pool_id, const char *child_id);
 rados_write_op_t cls_dir_remove(const char *name, const char *id); /* -ENOENT where the pair is not there */
-/* These end as cls_is_other_id() where the id object is another image's. */
-rados_write_op_t cls_id_mark_undo(const char *id);
-rados_write_op_t cls_id_remove_marked(const char *id);             /* -ECANCELED where it does not carry that mark */
+/* On the id object: -ENOENT where there is none, cls_is_other_id() where it is another image's, and -ECANCELED where it is
+ * adopted (own_adoption: by another call than that which created it so), or where it does not carry the mark to be removed. */
+rados_write_op_t cls_id_mark_undo(const char *id, bool own_adoption);
+rados_write_op_t cls_id_remove_marked(const char *id);
 rados_write_op_t cls_header_remove_unfinished(void);               /* -ECANCELED where it is finished */
 rados_write_op_t cls_object_remove(void);
 

@@ -49,18 +49,25 @@ static bool is_child(const struct direct *direct, const struct header_facts *hea
 
 /* ---- a finished image ---- */
 
-static int32_t ensure_entry(struct direct *direct, const char *id, const struct header_facts *header)
+/* *gone: its id object says that it is being removed. */
+static int32_t report(struct direct *direct, const char *id, const struct header_facts *header, bool *gone)
 {
-    int result = child_entry_ensure(direct->target, direct->source, id, header, direct->work_until);
+    int result = child_entry_adopt(direct->target, direct->source, direct->request->volume, id, header,
+                                   direct->work_until);
 
     if (result == -ENOENT)
         return direct_fail(direct, VTCLONE_REASON_SNAPSHOT_MISSING, ENOENT, "the volume is a clone, but its parent is gone");
     if (result == -ESTALE)
         return exists(direct, "the volume is being removed");
-    return result < 0 ? rados_failed(direct, result, "see to the parent's entry of the volume") : 0;
+    *gone = result == -ECANCELED;
+    if (result < 0 && !*gone)
+        return rados_failed(direct, result, "see to the parent's entry of the volume");
+    direct->outcome->existed = result == 0;
+    return 0;
 }
 
-static int32_t judge_image(struct direct *direct, const struct name_facts *name)
+/* *gone: it is being removed, look again. */
+static int32_t judge_image(struct direct *direct, const struct name_facts *name, bool *gone)
 {
     struct header_facts header = { 0 };
     bool fresh = false;
@@ -81,10 +88,7 @@ static int32_t judge_image(struct direct *direct, const struct name_facts *name)
         return direct_fail(direct, VTCLONE_REASON_VOLUME_EXISTS, EEXIST,
                            "a clone of this snapshot with %llu bytes instead of %llu", (unsigned long long)header.size,
                            (unsigned long long)direct->request->size_bytes);
-    if (ensure_entry(direct, name->id, &header) != 0)
-        return direct->err->code;
-    direct->outcome->existed = true;
-    return 0;
+    return report(direct, name->id, &header, gone);
 }
 
 /* ---- leftovers ---- */
@@ -149,7 +153,7 @@ static int32_t adopt(struct direct *direct, const char *id, bool *done)
     bool taken = false;
 
     direct->undo = (struct direct_undo){ .target = direct->target, .volume = direct->request->volume,
-                                         .begun = BEGUN_DIRECTORY | BEGUN_HEADER | BEGUN_PARENT |
+                                         .begun = BEGUN_DIRECTORY | BEGUN_HEADER | BEGUN_PARENT | BEGUN_ADOPTED |
                                                   (direct->map_objects != 0 ? BEGUN_MAP : 0) };
     snprintf(direct->undo.id, sizeof(direct->undo.id), "%s", id);
     direct->began_ns = 0; /* always look at the end: it may not be a leftover after all */
@@ -190,12 +194,20 @@ static bool same_name(const struct name_facts *one, const struct name_facts *oth
            strcmp(one->undo, other->undo) == 0;
 }
 
+static void wait_a_little(uint32_t *wait_ms)
+{
+    const struct timespec pause = { .tv_nsec = (long)*wait_ms * 1000000 };
+
+    nanosleep(&pause, NULL);
+    *wait_ms = *wait_ms * 2 < LOOK_MAX_MS ? *wait_ms * 2 : LOOK_MAX_MS;
+}
+
 int32_t direct_settle(struct direct *direct, bool *again)
 {
     struct name_facts before = { 0 }, name;
     struct deadline grace = deadline_in_ms(DIRECT_GRACE_MS);
     uint32_t wait_ms = LOOK_FIRST_MS;
-    bool done = false;
+    bool done = false, gone = false;
 
     while (!done && !*again && direct->err->code == 0) {
         int result = cls_read_name(direct->target, direct->request->volume, direct->work_until, &name);
@@ -205,15 +217,15 @@ int32_t direct_settle(struct direct *direct, bool *again)
         if (name.dir_id[0] == '\0' && name.id[0] == '\0') {
             *again = true;
         } else if (name.id[0] != '\0' && name.undo[0] == '\0') {
-            judge_image(direct, &name);
-            done = true;
+            judge_image(direct, &name, &gone);
+            done = !gone;
+            if (gone)
+                wait_a_little(&wait_ms);
         } else if (!same_name(&name, &before)) {
             before = name;
             grace = deadline_in_ms(DIRECT_GRACE_MS);
         } else if (!deadline_passed(grace)) {
-            const struct timespec pause = { .tv_nsec = (long)wait_ms * 1000000 };
-            nanosleep(&pause, NULL);
-            wait_ms = wait_ms * 2 < LOOK_MAX_MS ? wait_ms * 2 : LOOK_MAX_MS;
+            wait_a_little(&wait_ms);
         } else if (name.id[0] != '\0') {
             undo_rest(direct, &name, again);
         } else {

@@ -40,28 +40,18 @@ static int on_id_object(const struct direct_undo *undo, rados_write_op_t op, str
     return result;
 }
 
-/* From here on nobody can complete the image: the id object says that it is being removed, or is another image's. */
-static int mark(struct direct_undo *undo, struct deadline deadline)
+int direct_undo_mark(struct direct_undo *undo, struct deadline deadline)
 {
-    struct name_facts name;
-    int result;
+    int result = -EEXIST;
 
-    if (!(undo->begun & BEGUN_ID)) {
+    if (!(undo->begun & BEGUN_ID))
         result = on_id_object(undo, cls_id_create(undo->id, CLS_MARK_UNDO), deadline);
-        if (result == 0)
-            undo->begun |= BEGUN_MARK;
-        if (result != -EEXIST)
-            return result;
-        result = cls_read_name(undo->target, undo->volume, deadline, &name);
-        if (result < 0)
-            return result;
-        if (strcmp(name.id, undo->id) == 0 && name.adopted)
-            return DIRECT_UNDO_ADOPTED;
-        /* Its creation had no answer, or this is a second try. */
-    }
-    result = on_id_object(undo, cls_id_mark_undo(undo->id), deadline);
+    if (result == -EEXIST) /* it is another's, or its creation had no answer, or this is a second try */
+        result = on_id_object(undo, cls_id_mark_undo(undo->id, undo->begun & BEGUN_ADOPTED), deadline);
     if (result == 0)
         undo->begun |= BEGUN_MARK;
+    if (result == -ECANCELED)
+        return DIRECT_UNDO_ADOPTED;
     return result == -ENOENT || cls_is_other_id(result) ? 0 : result;
 }
 
@@ -87,7 +77,7 @@ int direct_undo(struct direct_undo *undo, struct deadline deadline)
     int result = 0;
 
     if ((undo->begun & BEGUN_PARENT) && !(undo->begun & BEGUN_MARK))
-        result = mark(undo, deadline);
+        result = direct_undo_mark(undo, deadline);
     if (result == 0 && (undo->begun & BEGUN_CHILD))
         result = run_one("undo-child", undo->parent_pool, CLS_HEADER_PREFIX, undo->parent.image_id,
                          cls_child_detach(undo->parent.snap_id, rados_ioctx_get_id(undo->target), undo->id), deadline);

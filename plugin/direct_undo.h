@@ -19,6 +19,7 @@ enum {
     BEGUN_CHILD = 16, /* the parent may have the child */
     BEGUN_ID = 32,    /* the id object is this image's */
     BEGUN_MARK = 64,  /* the id object is this image's and carries the mark */
+    BEGUN_ADOPTED = 128, /* with BEGUN_ID: this call has created it as adopted */
 };
 
 struct direct_undo {
@@ -30,10 +31,14 @@ struct direct_undo {
     unsigned begun;
 };
 
-/* 0: nothing is left. DIRECT_UNDO_ADOPTED: another process has completed the image meanwhile; it stays. A negative errno
- * value: not (all) done. */
+/* 0: nothing is left. DIRECT_UNDO_ADOPTED: another process has completed the image meanwhile, or found it whole and
+ * reported it; it stays. A negative errno value: not (all) done. */
 #define DIRECT_UNDO_ADOPTED 1
 int direct_undo(struct direct_undo *undo, struct deadline deadline);
+
+/* Its first step: says on the id object, which is made where there is none, that the image is being removed, so that nobody
+ * completes or reports it any more. The same results; 0 without BEGUN_MARK: the id object is gone or another image's. */
+int direct_undo_mark(struct direct_undo *undo, struct deadline deadline);
 
 /* Goes on in a thread of its own until the cluster answers, for two minutes at most, holding the connection and the claim
  * of the request. false: that cannot be; nothing more is done. */

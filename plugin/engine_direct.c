@@ -14,7 +14,9 @@
  *   are two small objects that nothing refers to. (librbd lists an image from its first write on, too.)
  * - The id object comes last because librbd opens an image by it. librbd writes it second, so that for several round
  *   trips a client that opens its clone finds an empty image; here there is nothing to open until the parent is attached.
- *   It is also what decides: it is created exclusively, so of all that complete or undo an image of the name one wins.
+ *   It is also what decides: it is created exclusively, so of all that complete or undo an image of the name one wins;
+ *   and whoever finds the image whole marks it there before saying so, which an undoing then respects, or the other way
+ *   round.
  * - The parent learns of its child when the child's header has its parent, never before: an entry at the parent can
  *   always be followed to a child that `rbd rm` removes together with the entry. Between steps 2 and 3 a removal of the
  *   snapshot may slip in; then the child's entry is refused, and the clone fails and is undone. That is librbd's own

@@ -146,8 +146,7 @@ static bool is_the_parent(const struct parent_facts *parent, const struct child_
 
 /* ---- an image that has the name already ---- */
 
-/* A creation that died may have left the parent without its entry of the clone. */
-static int32_t ensure_entry(struct librbd_job *job, rados_ioctx_t parent_pool, rados_ioctx_t ioctx)
+static int32_t adopt(struct librbd_job *job, rados_ioctx_t parent_pool, rados_ioctx_t ioctx)
 {
     struct header_facts header;
     char id[IMAGE_ID_SIZE];
@@ -155,13 +154,14 @@ static int32_t ensure_entry(struct librbd_job *job, rados_ioctx_t parent_pool, r
 
     if (result == 0)
         result = cls_read_header(ioctx, id, job->work_until, &header);
-    if (result == -ENOENT) /* gone since it was looked at */
+    if (result == -ENOENT || (result == 0 && (!header.has_parent || header.parent.snap_id != job->parent.snap_id ||
+                                              header.size != job->request.size_bytes))) /* since it was looked at */
         result = -ESTALE;
     if (result == 0)
-        result = header.has_parent ? child_entry_ensure(ioctx, parent_pool, id, &header, job->work_until) : -ESTALE;
+        result = child_entry_adopt(ioctx, parent_pool, job->request.volume, id, &header, job->work_until);
     if (result == -ENOENT)
         return fail(job, VTCLONE_REASON_SNAPSHOT_MISSING, ENOENT, "the volume is a clone, but its parent is gone");
-    if (result == -ESTALE)
+    if (result == -ESTALE || result == -ECANCELED)
         return fail(job, VTCLONE_REASON_VOLUME_EXISTS, EEXIST, "the volume is being removed");
     return result < 0 ? fail(job, VTCLONE_REASON_RADOS_ERROR, result, "see to the parent's entry of the volume") : 0;
 }
@@ -188,7 +188,7 @@ static int32_t judge_existing(struct librbd_job *job, rados_ioctx_t parent_pool,
         return fail(job, VTCLONE_REASON_VOLUME_EXISTS, EEXIST,
                     "a clone of this snapshot with %llu bytes instead of %llu", (unsigned long long)child.size,
                     (unsigned long long)job->request.size_bytes);
-    if (ensure_entry(job, parent_pool, ioctx) != 0)
+    if (adopt(job, parent_pool, ioctx) != 0)
         return job->code;
     job->outcome.existed = true;
     return 0;
@@ -203,12 +203,12 @@ static bool is_own(struct librbd_job *job, const char *id)
     return id[0] != '\0' && strcmp(job->own_id, id) == 0;
 }
 
-/* What of this call has the volume's name, as direct_undo() has it; -ENOENT: nothing (any more). */
-static int find_own(struct librbd_job *job, rados_ioctx_t ioctx, unsigned *begun)
+/* What of this call has the volume's name; -ENOENT: nothing (any more). */
+static int find_own(struct librbd_job *job, struct direct_undo *own)
 {
     struct name_facts name;
     bool listed, named;
-    int result = cls_read_name(ioctx, job->request.volume, deadline_in_ms(UNDO_TRY_MS), &name);
+    int result = cls_read_name(own->target, job->request.volume, deadline_in_ms(UNDO_TRY_MS), &name);
 
     if (result < 0)
         return result;
@@ -216,40 +216,43 @@ static int find_own(struct librbd_job *job, rados_ioctx_t ioctx, unsigned *begun
     named = is_own(job, name.id);
     if ((!listed && !named) || name.adopted)
         return -ENOENT;
-    *begun = BEGUN_DIRECTORY | BEGUN_HEADER | BEGUN_MAP | BEGUN_CHILD | (named ? BEGUN_PARENT | BEGUN_ID : 0);
+    snprintf(own->id, sizeof(own->id), "%s", job->own_id);
+    own->begun = BEGUN_DIRECTORY | BEGUN_HEADER | BEGUN_MAP | BEGUN_CHILD | (named ? BEGUN_PARENT | BEGUN_ID : 0);
     return 0;
 }
 
 /* rbd_remove() does not see what has lost its header, or its place in the directory, to a removal that stopped half-way. */
-static int remove_rest(struct librbd_job *job, rados_ioctx_t ioctx, unsigned begun)
+static int remove_rest(struct librbd_job *job, struct direct_undo *rest)
 {
-    struct direct_undo rest = { .target = ioctx, .volume = job->request.volume, .begun = begun };
     struct deadline until = deadline_in_ms(UNDO_TRY_MS);
     vtclone_error error = { 0 };
 
-    snprintf(rest.id, sizeof(rest.id), "%s", job->own_id);
-    rest.parent.pool_id = job->parent.pool_id;
-    rest.parent.snap_id = job->parent.snap_id;
-    snprintf(rest.parent.image_id, sizeof(rest.parent.image_id), "%s", job->parent.image_id);
-    if (connection_pool(job->connection, job->request.parent_pool, until, &rest.parent_pool, &error) != 0)
+    rest->parent.pool_id = job->parent.pool_id;
+    rest->parent.snap_id = job->parent.snap_id;
+    snprintf(rest->parent.image_id, sizeof(rest->parent.image_id), "%s", job->parent.image_id);
+    if (connection_pool(job->connection, job->request.parent_pool, until, &rest->parent_pool, &error) != 0)
         return -error.sys_errno;
-    return direct_undo(&rest, until);
+    return direct_undo(rest, until);
 }
 
-/* One try: 0 where nothing of this call is left. */
+/* One try: 0 where nothing of this call is left, or another call has reported it. */
 static int remove_own(struct librbd_job *job, rados_ioctx_t ioctx)
 {
-    unsigned begun;
-    int result = find_own(job, ioctx, &begun);
+    struct direct_undo own = { .target = ioctx, .volume = job->request.volume };
+    int result = find_own(job, &own);
 
     if (result == 0)
+        result = direct_undo_mark(&own, deadline_in_ms(UNDO_TRY_MS));
+    if (result == DIRECT_UNDO_ADOPTED)
+        return 0;
+    if (result == 0 && (own.begun & BEGUN_MARK))
         result = rbd_remove(ioctx, job->request.volume);
     if (result != 0 && result != -ENOENT)
         return result;
-    result = find_own(job, ioctx, &begun);
+    result = find_own(job, &own);
     if (result == 0)
-        result = remove_rest(job, ioctx, begun);
-    return result == -ENOENT ? 0 : result;
+        result = remove_rest(job, &own);
+    return result == -ENOENT || result == DIRECT_UNDO_ADOPTED ? 0 : result;
 }
 
 /* A time-out in mid-clone can leave librbd's watch on the image with the connection, which renews it for as long as it

@@ -328,6 +328,23 @@ static void what_another_call_has_completed_stays(void **state)
     volume_remove(&lab, "volumes", volume);
 }
 
+/* Its mark stays, and the direct engine removes the rest of what carries one. */
+static void what_could_not_be_removed_makes_room_for_the_direct_engine(void **state)
+{
+    vtclone_error error = { 0 };
+
+    (void)state;
+    handle_warm(&lab, handle, decision);
+    growth_fails((struct act){ "rbd_remove", 0, 1, -EPERM, 0, NULL }, (struct act){ 0 });
+    fails_with(VTCLONE_E_RADOS, "could not be removed (Operation not permitted)", 0);
+    acts_clear();
+    if (clone_try(handle, decision, VTCLONE_ENGINE_DIRECT, volume, 0, &error) != VTCLONE_OK)
+        fail_msg("%s", error.message);
+    volume_check_content(&lab, "volumes", volume);
+    volume_remove(&lab, "volumes", volume);
+    nothing_is_left();
+}
+
 static void make_foreign(void)
 {
     int order = 0;
@@ -387,6 +404,35 @@ static void a_clone_that_is_done_after_its_deadline_is_undone(void **state)
     sleep_ms(1200);
     volume_check_content(&lab, "volumes", volume);
     volume_remove(&lab, "volumes", volume);
+}
+
+/* The caller has gone with a time-out, but the volume is whole, and is reported to a call with connections and claims of its
+ * own, as another process has them, before the first one's thread comes to undo it. */
+static void a_clone_that_is_done_late_stays_where_another_call_has_reported_it(void **state)
+{
+    static const int32_t engines[] = { VTCLONE_ENGINE_LIBRBD, VTCLONE_ENGINE_DIRECT };
+    vtclone_error error = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        int64_t began = now_ms();
+
+        vtclone_free(handle);
+        handle = handle_open(NULL);
+        acts[0] = (struct act){ "rbd_close", 1, 1, 0, slow_ms(8000), NULL }; /* the volume's, which has its size */
+        fails_with(VTCLONE_E_TIMEOUT, "what was begun is removed as soon as it does", (uint32_t)slow_ms(2000));
+        vtclone_free(handle);
+        handle = handle_open(NULL);
+        if (clone_try(handle, decision, engines[i], volume, 0, &error) != VTCLONE_OK)
+            fail_msg("%s", error.message);
+        assert_true(now_ms() - began < slow_ms(8000));
+        sleep_ms(slow_ms(8000) - (int)(now_ms() - began));
+        assert_int_equal(lab_wait_sessions(&lab, "client.cinder", 1, 20), 1); /* the first one's thread has ended */
+        volume_check_content(&lab, "volumes", volume);
+        clone_ok(handle, decision, volume, 1, true);
+        volume_remove(&lab, "volumes", volume);
+        nothing_is_left();
+    }
 }
 
 static int answers;
@@ -477,6 +523,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_the_parents_pool_it_stays_and_that_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_has_lost_its_place_in_the_directory_is_removed_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_another_call_has_completed_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_could_not_be_removed_makes_room_for_the_direct_engine, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_image_that_somebody_else_made_meanwhile_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_late_step_ends_the_call_before_the_next, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_clone_that_is_done_after_its_deadline_is_undone, set_up, tear_down),
@@ -486,6 +533,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_clone_that_could_not_be_undone_is_not_tried_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_the_second_try_has_begun_is_removed_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_has_lost_its_id_object_is_removed_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_clone_that_is_done_late_stays_where_another_call_has_reported_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_volume_that_was_there_outlives_a_late_success, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_thread_a_clone_fails_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(beyond_64_that_still_wait_a_clone_fails_at_once, set_up, tear_down),

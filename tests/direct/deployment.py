@@ -223,8 +223,9 @@ def plain(copy, image_id, name):
         for text, stands in ((f"rbd_data.{image_id}", "DATA"), (image_id, "ID"), (name, "NAME")):
             value = value.replace(encoded(text), encoded(stands))
         return value
-    # librbd takes the exclusive lock to grow its clone, and a released lock leaves this
-    xattrs = {key: without(value) for key, value in xattrs.items() if key != "lock.rbd_lock"}
+    # librbd takes the exclusive lock to grow its clone, and a released lock leaves the first; what another call has reported
+    # or completed has the second
+    xattrs = {key: without(value) for key, value in xattrs.items() if key not in ("lock.rbd_lock", "vtclone.adopted")}
     keys = {"name_" + name: "name_NAME", "id_" + image_id: "id_ID"}
     omap = {keys.get(key, key): len(value) if key in TIMES else without(value) for key, value in omap.items()}
     return without(data), xattrs, omap

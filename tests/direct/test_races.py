@@ -157,6 +157,74 @@ def test_an_osd_that_stops_is_a_timeout_and_cleaned_up_later(deployment, volume)
     parent.remove()
 
 
+@pytest.mark.parametrize("engine", ["direct", "librbd"])
+def test_one_that_fails_leaves_what_another_has_reported(deployment, volume, engine):
+    """The first has no answer to its last step; before it undoes, the second finds the volume whole."""
+    parent, pause = deployment.parent(), deployment.state + "/pause-reported"
+    with d.process(deployment, parent, volume, faults={"answer": "child:110", "pause": f"child:{pause}"}) as first:
+        wait_for(pause)
+        assert deployment.clone(parent, volume, engine=engine)["existed"] is True
+        d.os.unlink(pause)
+        _status, outcome = d.finished(first)
+    assert outcome["error"] == "TimedOut" and "another process has completed the volume" in outcome["message"], outcome
+    assert parent.children() == {deployment.image_id(volume)}
+    assert deployment.clone(parent, volume, engine=engine)["existed"] is True
+    rbd.RBD().remove(deployment.pool("volumes"), volume)
+    parent.remove()
+
+
+@pytest.mark.parametrize("fault", ["answer", "refuse"])
+def test_what_is_undone_meanwhile_is_not_reported(deployment, volume, fault):
+    """The second has seen the volume whole, and seen to its entry at the parent, when the first undoes it."""
+    parent, pause, pause_second = deployment.parent(), deployment.state + "/pause-first", deployment.state + "/pause-second"
+    with d.process(deployment, parent, volume, faults={fault: "child:110", "pause": f"child:{pause}"}) as first:
+        wait_for(pause)
+        with d.process(deployment, parent, volume, faults={"pause": f"child-again:{pause_second}"}) as second:
+            wait_for(pause_second)
+            d.os.unlink(pause)
+            assert d.finished(first)[1]["error"] == "TimedOut"
+            assert deployment.listed_id(volume) is None
+            d.os.unlink(pause_second)
+            outcome = d.finished(second)[1]
+    if fault == "answer":  # the entry was there
+        assert outcome["existed"] is False and parent.children() == {deployment.image_id(volume)}
+        rbd.RBD().remove(deployment.pool("volumes"), volume)
+    else:
+        assert outcome["error"] == "VolumeExists" and "the volume is being removed" in outcome["message"], outcome
+        assert parent.children() == set() and deployment.listed_id(volume) is None
+    parent.remove()
+
+
+@pytest.mark.parametrize("fault", ["answer", "refuse"])
+def test_what_is_being_undone_is_not_reported_by_librbds_engine(deployment, volume, fault):
+    parent = deployment.parent()
+    assert d.run(deployment, parent, volume, faults={fault: "child:110", "kill": "undo-mark"})[0] == -9
+    before = parent.children()
+    with pytest.raises(d.vtclone.VolumeExists, match="the volume is being removed"):
+        deployment.clone(parent, volume, engine="librbd")
+    assert parent.children() == before
+    assert deployment.clone(parent, volume)["existed"] is False
+    rbd.RBD().remove(deployment.pool("volumes"), volume)
+    parent.remove()
+
+
+def test_one_whose_completion_failed_leaves_what_a_third_has_reported(deployment, volume):
+    """The first died before the id object; the second completes that and fails, the third has found it whole meanwhile."""
+    parent, pause = deployment.parent(), deployment.state + "/pause-completed"
+    assert d.run(deployment, parent, volume, faults={"kill": "parent"})[0] == -9
+    with d.process(deployment, parent, volume, faults={"answer": "child:110", "pause": f"child:{pause}"}) as second:
+        wait_for(pause)
+        assert deployment.clone(parent, volume)["existed"] is True
+        d.os.unlink(pause)
+        assert "another process has completed the volume" in d.finished(second)[1]["message"]
+    assert parent.children() == {deployment.image_id(volume)}
+    rbd.RBD().remove(deployment.pool("volumes"), volume)
+    assert d.run(deployment, parent, volume, faults={"kill": "parent"})[0] == -9
+    assert d.run(deployment, parent, volume, faults={"answer": "child:110"})[1]["error"] == "TimedOut"  # its own it removes
+    assert deployment.listed_id(volume) is None and parent.children() == set()
+    parent.remove()
+
+
 def wait_for(path):
     end = d.time.monotonic() + 30
     while not d.os.path.exists(path):

@@ -116,9 +116,9 @@ def test_a_slow_call_that_cannot_look_whether_its_volume_is_whole(deployment, pa
 # ---- undoing ----
 
 # What has no answer at first, and what is refused while that is undone.
-UNDOING = [("parent:110", "undo-mark:5"), ("id:110", "undo-mark:5"), ("id:110", "read-id:5"), ("child:110", "undo-mark:5"),
-           ("child:110", "undo-child:5"), ("header:110", "undo-header:5"), ("map:110", "undo-map:5"),
-           ("directory:110", "undo-directory:5"), ("child:110", "undo-id:5")]
+UNDOING = [("parent:110", "undo-mark:5"), ("id:110", "undo-mark:5"), ("child:110", "undo-mark:5"), ("child:110", "undo-child:5"),
+           ("header:110", "undo-header:5"), ("map:110", "undo-map:5"), ("directory:110", "undo-directory:5"),
+           ("child:110", "undo-id:5")]
 
 
 def test_what_cannot_be_undone_is_told_and_healed(deployment, parent):
