@@ -94,18 +94,18 @@ bool parent_cache_find(struct parent_cache *cache, const char *pool, const char 
     char key[KEY_SIZE];
     size_t len = parent_key(key, sizeof(key), pool, image, snap);
     struct slot *slot;
-    bool known = false;
+    bool known = false, in_time = true;
 
     if (len == 0)
         return false;
     pthread_mutex_lock(&cache->lock);
     for (;;) {
+        /* After each wait again, a vain one too: the slot may be another's by now. */
         slot = take(cache, key, len);
         known = slot != NULL && slot->known && !deadline_passed(slot->until);
-        if (known || slot == NULL || !slot->reading)
+        if (known || slot == NULL || !slot->reading || !in_time)
             break;
-        if (!monotonic_cond_wait(&cache->read, &cache->lock, deadline))
-            break;
+        in_time = monotonic_cond_wait(&cache->read, &cache->lock, deadline);
     }
     if (known)
         *out = slot->facts;

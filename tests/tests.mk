@@ -9,6 +9,8 @@ unit_programs := $(unit_sources:%.c=$(BUILD)/%)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(lib_objects)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+$(BUILD)/tests/unit/test_parent: ALL_LDFLAGS += -Wl,--wrap=monotonic_cond_wait
+
 .SECONDARY: $(unit_sources:%.c=$(BUILD)/%.o)
 -include $(unit_sources:%.c=$(BUILD)/%.d)
 
