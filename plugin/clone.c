@@ -106,6 +106,18 @@ static int32_t run_engine(struct attempt *attempt, struct connection *connection
     return code;
 }
 
+/* What needs memory comes before the engine: a volume that is made is reported. */
+static int32_t prepare_report(struct attempt *attempt, const struct candidate *candidate, vtclone_error *err)
+{
+    struct clone_report *report = &attempt->decision->clone;
+    struct arena *arena = &attempt->decision->arena;
+
+    report->volume = arena_strdup(arena, attempt->volume);
+    report->parent = arena_printf(arena, "%s/%s@%s", candidate->location.pool, candidate->location.image,
+                                  candidate->location.snap);
+    return report->volume != NULL && report->parent != NULL ? 0 : error_nomem(err, "the report of a clone");
+}
+
 static int32_t try_candidate(struct attempt *attempt, const struct candidate *candidate, struct clone_outcome *outcome,
                              vtclone_error *err)
 {
@@ -133,6 +145,8 @@ static int32_t try_candidate(struct attempt *attempt, const struct candidate *ca
                           attempt->volume, attempt->deadline, &attempt->claim, err);
     request.claim = attempt->claim;
     if (code == 0)
+        code = prepare_report(attempt, candidate, err);
+    if (code == 0)
         code = run_engine(attempt, connection, &request, outcome, err);
     connection_put(connection, outcome->connection_broken);
     return code;
@@ -146,23 +160,17 @@ static bool may_go_on(const struct attempt *attempt, int32_t code, const struct 
            !attempt->unreachable && !outcome->left_behind && !deadline_passed(attempt->deadline);
 }
 
-static int32_t report_success(struct attempt *attempt, struct candidate *candidate,
-                              const struct clone_outcome *outcome, vtclone_error *err)
+static void report_success(struct attempt *attempt, struct candidate *candidate, const struct clone_outcome *outcome)
 {
     vtclone_decision *decision = attempt->decision;
     struct clone_report *report = &decision->clone;
-    struct arena *arena = &decision->arena;
 
-    report->volume = arena_strdup(arena, attempt->volume);
     report->size_gib = attempt->size_gib;
-    report->parent = arena_printf(arena, "%s/%s@%s", candidate->location.pool, candidate->location.image,
-                                  candidate->location.snap);
     report->elapsed_ms = (double)(monotonic_ns() - attempt->began_ns) / 1e6;
     report->existed = outcome->existed;
     /* The choice was made; what failed on the way shows in the candidates, not in another backend. */
     attempt->result->best = candidate;
     decision->chosen = attempt->result;
-    return report->volume != NULL && report->parent != NULL ? 0 : error_nomem(err, "the report of a clone");
 }
 
 /* Of the candidates' errors the caller gets the first, unless a later one says that the name is taken. */
@@ -179,8 +187,10 @@ static int32_t try_all(struct attempt *attempt, vtclone_error *err)
 
         DEBUG(attempt->handle, "clone %s to %s/%s: %s%s%s", candidate->url, attempt->result->backend->pool,
               attempt->volume, code == 0 ? "done" : vtclone_code_name(code), code == 0 ? "" : ": ", error.message);
-        if (code == 0)
-            return report_success(attempt, candidate, &outcome, err);
+        if (code == 0) {
+            report_success(attempt, candidate, &outcome);
+            return 0;
+        }
         if (first.code == 0 || (code == VTCLONE_E_EXISTS && first.code != VTCLONE_E_EXISTS))
             first = error;
         next = decision_next_candidate(decision, attempt->result, candidate);
