@@ -15,7 +15,6 @@
 #define SNAPS_AT_ONCE 16
 #define METADATA_MAX 64    /* pairs */
 #define METADATA_BYTES 16384
-#define RELEASE_MIMIC 13   /* the release whose clients understand clone v2 (CEPH_RELEASE_MIMIC) */
 
 /* What a parent may have. MIGRATING and what comes later is librbd's. */
 #define PARENT_FEATURES                                                                                              \

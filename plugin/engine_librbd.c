@@ -114,6 +114,11 @@ static int32_t read_parent(struct librbd_job *job, rados_ioctx_t ioctx)
     job->parent_was_cached = parent_cache_find(connection_parents(job->connection), request->parent_pool,
                                                request->parent_image, request->parent_snap, job->work_until,
                                                &job->parent);
+    if (job->parent_was_cached && image_may_want_protection(connection_cluster(job->connection))) {
+        forget_parent(job); /* check_protection() must not go by an image that was there before */
+        job->parent_was_cached = parent_cache_find(connection_parents(job->connection), request->parent_pool,
+                                                   request->parent_image, request->parent_snap, job->work_until, &job->parent);
+    }
     if (job->parent_was_cached)
         return 0;
     result = image_read_parent(ioctx, request->parent_image, request->parent_snap, &job->parent, &what);
@@ -136,6 +141,14 @@ static int32_t check_size(struct librbd_job *job)
         return 0;
     return fail(job, VTCLONE_REASON_TOO_SMALL, 0, "the parent has %llu bytes, more than the %llu asked for",
                 (unsigned long long)job->parent.size, (unsigned long long)job->request.size_bytes);
+}
+
+/* Before rbd_clone3(), whose own refusal can crash the process (librbd 16.2: docs/reliability.md). */
+static int32_t check_protection(struct librbd_job *job, rados_ioctx_t pool)
+{
+    if (job->parent.is_protected || !image_wants_protection(connection_cluster(job->connection), pool))
+        return 0;
+    return fail(job, VTCLONE_REASON_RADOS_ERROR, EINVAL, "the snapshot is not protected, which a cluster without clone v2 wants");
 }
 
 static bool is_the_parent(const struct parent_facts *parent, const struct child_facts *child)
@@ -299,17 +312,6 @@ static void undo(struct librbd_job *job, rados_ioctx_t ioctx)
              strerror_r(-result, room, sizeof(room)));
 }
 
-static int32_t clone_failed(struct librbd_job *job, rados_ioctx_t ioctx, int result)
-{
-    if (result == -EINVAL && !job->parent.is_protected)
-        fail(job, VTCLONE_REASON_RADOS_ERROR, result,
-             "rbd_clone3 (the snapshot is not protected, which a cluster without clone v2 wants)");
-    else
-        fail(job, VTCLONE_REASON_RADOS_ERROR, result, "rbd_clone3");
-    undo(job, ioctx);
-    return job->code;
-}
-
 /* The child is there: is it what was asked for? Then it gets its size. */
 static int32_t check_and_grow(struct librbd_job *job, rados_ioctx_t ioctx)
 {
@@ -358,15 +360,15 @@ static int32_t make(struct librbd_job *job, rados_ioctx_t parent_pool, rados_ioc
         return judge_existing(job, parent_pool, pool);
     if (result != -ENOENT)
         return fail(job, VTCLONE_REASON_RADOS_ERROR, result, "look the name up");
-    if (check_time(job, "rbd_clone3") != 0)
+    if (check_protection(job, pool) != 0 || check_time(job, "rbd_clone3") != 0)
         return job->code;
     result = image_clone(connection_cluster(job->connection), parent_pool, request->parent_image, request->parent_snap,
                          pool, request->volume, image_order(job->parent.stripe_unit, job->chunk_size_mib));
     if (result == -EEXIST)
         return judge_existing(job, parent_pool, pool);
     if (result < 0)
-        return clone_failed(job, pool, result);
-    if (check_and_grow(job, pool) != 0)
+        fail(job, VTCLONE_REASON_RADOS_ERROR, result, "rbd_clone3");
+    if (result < 0 || check_and_grow(job, pool) != 0)
         undo(job, pool);
     return job->code;
 }

@@ -13,6 +13,8 @@
 #include <time.h>
 
 #define BLIND_WAIT_MS 500
+#define CONFIG_MAX 400 /* options of a pool */
+#define CLONE_FORMAT "rbd_default_clone_format"
 #define OBJECT_PREFIX "rbd_data."
 #define ID_MAX (RBD_MAX_BLOCK_NAME_SIZE - (sizeof(OBJECT_PREFIX) - 1) - 1) /* 14: librbd cuts longer ids in front */
 
@@ -206,6 +208,38 @@ bool image_default_features(rados_t rados, uint64_t *out)
     if (*out == 0)
         *out = RBD_FEATURE_LAYERING;
     return true;
+}
+
+static bool is_version_1(rados_t rados, const char *clone_format)
+{
+    int8_t compatible, required;
+
+    if (strcmp(clone_format, "auto") != 0)
+        return strcmp(clone_format, "1") == 0;
+    return rados_get_min_compatible_client(rados, &compatible, &required) == 0 && compatible < RELEASE_MIMIC &&
+           required < RELEASE_MIMIC;
+}
+
+bool image_may_want_protection(rados_t rados)
+{
+    char value[32];
+
+    return rados_conf_get(rados, CLONE_FORMAT, value, sizeof(value)) == 0 && is_version_1(rados, value);
+}
+
+bool image_wants_protection(rados_t rados, rados_ioctx_t pool)
+{
+    rbd_config_option_t options[CONFIG_MAX];
+    int count = CONFIG_MAX;
+    bool version_1 = false;
+
+    if (rbd_config_pool_list(pool, options, &count) < 0)
+        return false;
+    for (int i = 0; i < count; i++)
+        if (strcmp(options[i].name, CLONE_FORMAT) == 0)
+            version_1 = is_version_1(rados, options[i].value);
+    rbd_config_pool_list_cleanup(options, count);
+    return version_1;
 }
 
 int image_clone(rados_t rados, rados_ioctx_t parent_pool, const char *image, const char *snap, rados_ioctx_t pool,
