@@ -105,19 +105,22 @@ static void forget_parent(struct librbd_job *job)
                         job->request.parent_snap);
 }
 
+static bool find_parent(struct librbd_job *job)
+{
+    return parent_cache_find(connection_parents(job->connection), job->request.parent_pool, job->request.parent_image,
+                             job->request.parent_snap, job->work_until, &job->parent);
+}
+
 static int32_t read_parent(struct librbd_job *job, rados_ioctx_t ioctx)
 {
     const struct clone_request *request = &job->request;
     const char *what = "";
     int result;
 
-    job->parent_was_cached = parent_cache_find(connection_parents(job->connection), request->parent_pool,
-                                               request->parent_image, request->parent_snap, job->work_until,
-                                               &job->parent);
+    job->parent_was_cached = find_parent(job);
     if (job->parent_was_cached && image_may_want_protection(connection_cluster(job->connection))) {
         forget_parent(job); /* check_protection() must not go by an image that was there before */
-        job->parent_was_cached = parent_cache_find(connection_parents(job->connection), request->parent_pool,
-                                                   request->parent_image, request->parent_snap, job->work_until, &job->parent);
+        job->parent_was_cached = find_parent(job);
     }
     if (job->parent_was_cached)
         return 0;
