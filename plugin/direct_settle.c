@@ -207,9 +207,10 @@ int32_t direct_settle(struct direct *direct, bool *again)
     struct name_facts before = { 0 }, name;
     struct deadline grace = deadline_in_ms(DIRECT_GRACE_MS);
     uint32_t wait_ms = LOOK_FIRST_MS;
-    bool done = false, gone = false;
+    bool done = false;
 
     while (!done && !*again && direct->err->code == 0) {
+        bool gone = false;
         int result = cls_read_name(direct->target, direct->request->volume, direct->work_until, &name);
 
         if (result < 0)
