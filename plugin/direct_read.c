@@ -309,7 +309,6 @@ static void judge_configuration(rados_t rados, struct direct_pool *out)
         { "rbd_default_clone_format", { "auto", "2", NULL } },
         { "rbd_default_format", { "2", NULL, NULL } },
     };
-    int8_t compatible, required;
     char value[256];
 
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
@@ -330,10 +329,8 @@ static void judge_configuration(rados_t rados, struct direct_pool *out)
     else if (((out->features & RBD_FEATURE_OBJECT_MAP) && !(out->features & RBD_FEATURE_EXCLUSIVE_LOCK)) ||
              !!(out->features & RBD_FEATURE_FAST_DIFF) != !!(out->features & RBD_FEATURE_OBJECT_MAP))
         refuse(out, "features %llu of new images need others beside them", (unsigned long long)out->features);
-    if (rados_conf_get(rados, "rbd_default_clone_format", value, sizeof(value)) != 0 || strcmp(value, "2") != 0) {
-        if (rados_get_min_compatible_client(rados, &compatible, &required) != 0 || required < RELEASE_MIMIC)
-            refuse(out, "the cluster makes clones of version 1 (require-min-compat-client is older than mimic)");
-    }
+    if (image_may_want_protection(rados))
+        refuse(out, "the cluster makes clones of version 1 (require-min-compat-client is older than mimic)");
 }
 
 /* Settings of the pool itself, which librbd puts before the configuration. */

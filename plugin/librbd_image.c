@@ -15,6 +15,7 @@
 #define BLIND_WAIT_MS 500
 #define CONFIG_MAX 400 /* options of a pool */
 #define CLONE_FORMAT "rbd_default_clone_format"
+#define RELEASE_MIMIC 13 /* the release whose clients understand clone v2 (CEPH_RELEASE_MIMIC) */
 #define OBJECT_PREFIX "rbd_data."
 #define ID_MAX (RBD_MAX_BLOCK_NAME_SIZE - (sizeof(OBJECT_PREFIX) - 1) - 1) /* 14: librbd cuts longer ids in front */
 
@@ -216,8 +217,9 @@ static bool is_version_1(rados_t rados, const char *clone_format)
 
     if (strcmp(clone_format, "auto") != 0)
         return strcmp(clone_format, "1") == 0;
-    return rados_get_min_compatible_client(rados, &compatible, &required) == 0 && compatible < RELEASE_MIMIC &&
-           required < RELEASE_MIMIC;
+    if (rados_get_min_compatible_client(rados, &compatible, &required) != 0)
+        return true; /* the direct engine then leaves the clone to librbd */
+    return compatible < RELEASE_MIMIC && required < RELEASE_MIMIC;
 }
 
 bool image_may_want_protection(rados_t rados)

@@ -43,9 +43,9 @@ unsigned image_order(uint64_t parent_stripe_unit, int64_t chunk_size_mib);
 /* The features of new images as Cinder's RADOSClient.features has them. false: the value is no number, and librbd's own
  * reading of it is right. */
 bool image_default_features(rados_t rados, uint64_t *out);
-#define RELEASE_MIMIC 13 /* the release whose clients understand clone v2 (CEPH_RELEASE_MIMIC) */
 /* Whether librbd makes clones of version 1 there, and so refuses a snapshot that is not protected: as it decides that itself, by
- * the configuration of the pool of the clone and the oldest client that the cluster allows. false where that cannot be read. */
+ * the configuration of the pool of the clone and the oldest client that the cluster allows. false where that configuration cannot
+ * be read. */
 bool image_wants_protection(rados_t rados, rados_ioctx_t pool);
 /* The same without the pool's own settings, which asks nobody. */
 bool image_may_want_protection(rados_t rados);
