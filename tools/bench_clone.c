@@ -27,7 +27,7 @@ struct bench {
     const char *site_path, *backend, *parent, *prefix;
     int32_t engine;
     int64_t count, concurrency, size_gib;
-    bool keep, json;
+    bool keep, json, printed; /* printed: the result, beside which an error is text on standard error */
     char prefix_room[256]; /* with the random part */
     vtclone *handle;
     vtclone_decision *decision;
@@ -302,6 +302,7 @@ static int32_t measure(struct bench *bench, vtclone_error *err)
     bench_end(&cost);
     if (code == 0 && (code = vtclone_get_stats(bench->handle, &after, err)) == 0)
         print(bench, &cost, warm_up_ms, after.connects - before.connects);
+    bench->printed = code == 0;
     if (code == 0 && atomic_load(&bench->failed) != 0) {
         *err = bench->first_error;
         code = err->code;
@@ -371,5 +372,5 @@ int bench_clone(int argc, char **argv)
     free(bench.took_ms);
     free(bench.made);
     free(text.data);
-    return code == 0 ? CLI_OK : cli_report_error(command.name, &err, bench.json);
+    return code == 0 ? CLI_OK : cli_report_error(command.name, &err, bench.json && !bench.printed);
 }
