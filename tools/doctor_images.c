@@ -26,6 +26,7 @@ static int32_t list_of(const struct json *root, const char *key, const char *wha
     const struct json *list = json_get(root, key);
     size_t number = 1;
 
+    *out = NULL;
     if (list != NULL && list->type == JSON_ARRAY)
         *out = list->first;
     else if (list == NULL && root->type == JSON_ARRAY)
